@@ -1,0 +1,36 @@
+"""Python's `random` and NumPy's MT19937 are one generator: carry its state from one to the other.
+
+Both are the Mersenne Twister of Matsumoto and Nishimura (1998). The same state gives the same
+32-bit outputs, so NumPy can draw in bulk what `random` would have drawn one by one:
+
+    bit_generator = to_numpy(random.getstate())
+    ...                                     # draw in bulk from bit_generator
+    random.setstate(to_python(bit_generator, random.getstate()))
+"""
+
+import numpy as np
+
+STATE_VERSION = 3  # the version of `random.getstate()` since Python 2.6
+
+
+def to_numpy(state):
+    """The NumPy bit generator that goes on where a `random.getstate()` tuple stands."""
+    version, internal, _ = state
+    if version != STATE_VERSION:
+        raise ValueError(f"state of random has version {version}, expected {STATE_VERSION}")
+    bit_generator = np.random.MT19937()
+    bit_generator.state = {
+        "bit_generator": "MT19937",
+        "state": {"key": np.array(internal[:-1], dtype=np.uint32), "pos": internal[-1]},
+    }
+    return bit_generator
+
+
+def to_python(bit_generator, state):
+    """The `random.getstate()` tuple of a bit generator that was made from `state`.
+
+    The third part of `state`, a spare normal deviate of `random.gauss`, is kept as it is: drawing
+    32-bit outputs does not touch it.
+    """
+    now = bit_generator.state["state"]
+    return (STATE_VERSION, (*now["key"].tolist(), now["pos"]), state[2])

@@ -1,0 +1,325 @@
+"""Text as integer arrays, and the draws that the assignment makes from them.
+
+    from utils.treebank import StanfordSentiment
+    dataset = StanfordSentiment()           # the data that `sh get_datasets.sh` fetches
+    dataset.tokens()["rock"]                # 1
+    dataset.getRandomContext(5)             # ('splash', ['make', 'a', 'and', 'even'])
+
+`Corpus` holds the tokens and does all sampling, `StanfordSentiment` adds the files of the Stanford
+Sentiment Treebank (Socher et al., 2013) with their labels and split. Names in camelCase are the
+assignment's; every random number comes from Python's `random`, in the assignment's order.
+"""
+
+import bisect
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from utils.python_random import to_numpy, to_python
+
+DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
+UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
+SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
+NOISE_POWER = 0.75  # noise distribution: unigram counts to this power, ibid. section 2.2
+CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 3
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be read or trained on; the message says why and what to do."""
+
+
+class Sentences(NamedTuple):
+    """Sentences end to end: number i is `tokens[offsets[i]:offsets[i + 1]]`."""
+
+    tokens: np.ndarray  # (n_tokens,) int32
+    offsets: np.ndarray  # (n_sentences + 1,) int64
+
+    def lengths(self):
+        """Tokens in each sentence, (n_sentences,)."""
+        return np.diff(self.offsets)
+
+
+class Corpus:
+    """Tokenised sentences, with the assignment's subsampling, contexts and noise words.
+
+    Parameters
+    ----------
+    sentences : iterable of lists of str
+        Tokens are numbered by first appearance; `UNK`, with frequency 1, comes last.
+    tablesize : int
+        Entries of the noise table.
+    repeats : int
+        How often the sentences are repeated before subsampling.
+    """
+
+    def __init__(self, sentences, tablesize=1000000, repeats=30):
+        if tablesize < 1 or repeats < 1:
+            raise ValueError(f"tablesize {tablesize} and repeats {repeats} must be at least 1")
+        self.tablesize = tablesize
+        self.repeats = repeats
+        self._index, self._sentences = number_tokens(sentences)
+        if not len(self._sentences.tokens):
+            raise CorpusError("the corpus has no words")
+        self._index[UNKNOWN] = len(self._index)
+        self.words = list(self._index)
+        self.frequencies = np.bincount(self._sentences.tokens, minlength=len(self.words))
+        self.frequencies[-1] = 1
+        self._subsample = None
+        self._sample_table = None
+
+    # ---------------------------------------------------------------- the text
+    def tokens(self):
+        """Token -> number, a dict of V entries."""
+        return self._index
+
+    def sentences(self):
+        """The sentences as lists of tokens."""
+        return self._as_lists(self._sentences)
+
+    def numSentences(self):
+        """The number of sentences."""
+        return len(self._sentences.offsets) - 1
+
+    # ---------------------------------------------------------------- windows
+    def rejectProb(self):
+        """Share of each word's occurrences that subsampling drops, (V,).
+
+        max(0, 1 - sqrt(t * total / freq)), Mikolov et al. (2013), equation (5).
+        """
+        threshold = SUBSAMPLE_THRESHOLD * self.frequencies.sum()
+        return np.maximum(0, 1 - np.sqrt(threshold / self.frequencies))
+
+    def subsample(self):
+        """The repeated, subsampled `Sentences` that windows are taken from.
+
+        Drawn from `random` on the first call and kept. Raises `CorpusError` if no sentence is left
+        that has two different words: no window could ever be drawn.
+        """
+        if self._subsample is None:
+            self._subsample = self._draw_subsample()
+        return self._subsample
+
+    def has_subsample(self):
+        """Whether `subsample` has been drawn already."""
+        return self._subsample is not None
+
+    def allSentences(self):
+        """`subsample()` as lists of tokens."""
+        return self._as_lists(self.subsample())
+
+    def getRandomContext(self, C=5):
+        """A centre word and the up to 2C words around it that differ from it: `(str, list)`."""
+        tokens, offsets = self.subsample()
+        while True:
+            sentence = random.randint(0, len(offsets) - 2)
+            begin, end = offsets[sentence], offsets[sentence + 1]
+            position = begin + random.randint(0, int(end - begin) - 1)
+            center = tokens[position]
+            around = tokens[max(begin, position - C) : min(end, position + C + 1)]
+            outside = around[around != center]
+            if len(outside):
+                return self.words[center], [self.words[token] for token in outside]
+
+    def _draw_subsample(self):
+        state = random.getstate()
+        bit_generator = to_numpy(state)
+        generator = np.random.Generator(bit_generator)
+        tokens, offsets = self._sentences
+        reject = self.rejectProb()[tokens]
+        at_risk = np.flatnonzero(reject)  # the other tokens are kept without a draw
+        reject = reject[at_risk]
+        parts, lengths = [], []
+        for _ in range(self.repeats):
+            keep = np.ones(len(tokens), dtype=bool)
+            keep[at_risk] = generator.random(len(at_risk)) >= reject
+            kept_before = np.concatenate(([0], np.cumsum(keep)))
+            length = np.diff(kept_before[offsets])
+            long_enough = length >= 2
+            keep &= np.repeat(long_enough, np.diff(offsets))
+            parts.append(tokens[keep])
+            lengths.append(length[long_enough])
+        offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
+        subsample = Sentences(np.concatenate(parts), offsets)
+        check_contexts(subsample)
+        random.setstate(to_python(bit_generator, state))
+        return subsample
+
+    # ---------------------------------------------------------------- noise words
+    def sampleTable(self):
+        """The noise table, (tablesize,) int32.
+
+        Entry i is the first word whose cumulative share of freq**0.75, times tablesize, is >= i.
+        """
+        if self._sample_table is None:
+            # Python's power, not NumPy's: they may differ in the last digit.
+            weights = np.array([float(f) ** NOISE_POWER for f in self.frequencies.tolist()])
+            cumulative = np.cumsum(weights / np.sum(weights)) * self.tablesize
+            table = np.searchsorted(cumulative, np.arange(self.tablesize), side="left")
+            self._sample_table = np.minimum(table, len(weights) - 1).astype(np.int32)
+        return self._sample_table
+
+    def sampleTokenIdx(self):
+        """The number of one word drawn from the noise distribution."""
+        return int(self.sampleTable()[random.randint(0, self.tablesize - 1)])
+
+    def _as_lists(self, sentences):
+        words = [self.words[token] for token in sentences.tokens]
+        bounds = sentences.offsets.tolist()
+        return [words[begin:end] for begin, end in zip(bounds, bounds[1:])]
+
+
+class StanfordSentiment(Corpus):
+    """The Stanford Sentiment Treebank, or any folder with the same four files.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        Folder with `datasetSentences.txt`, `datasetSplit.txt`, `dictionary.txt` and
+        `sentiment_labels.txt`; by default where `sh get_datasets.sh` puts them.
+    tablesize, repeats : int
+        See `Corpus`.
+
+    Raises
+    ------
+    CorpusError
+        A file is missing or is not what its name says.
+    """
+
+    def __init__(self, path=None, tablesize=1000000, repeats=30):
+        self.path = Path(DEFAULT_PATH if path is None else path)
+        super().__init__(
+            (sentence.lower().split() for sentence in self._read_sentences()), tablesize, repeats
+        )
+        self._labels = None
+        self._split = None
+
+    # ---------------------------------------------------------------- labels and split
+    def sent_labels(self):
+        """Sentiment of each sentence, (n_sentences,), from 0 (negative) to 1 (positive)."""
+        if self._labels is None:
+            phrase_id = dict(self._read_rows("dictionary.txt", "|", (str, int), header=False))
+            value = dict(self._read_rows("sentiment_labels.txt", "|", (int, float)))
+            try:
+                self._labels = np.array(
+                    [value[find_phrase(s, phrase_id)] for s in self._read_sentences()]
+                )
+            except KeyError as error:
+                raise CorpusError(f"{self.path}: no label for {error}; get the data anew") from None
+        return self._labels
+
+    def dataset_split(self):
+        """Sentence numbers of train, test and dev, three lists in this order."""
+        if self._split is None:
+            split = [[], [], []]
+            for number, part in self._read_rows("datasetSplit.txt", ",", (int, int)):
+                if not (1 <= number <= self.numSentences() and 1 <= part <= 3):
+                    raise CorpusError(f"{self.path / 'datasetSplit.txt'}: bad row {number},{part}")
+                split[part - 1].append(number - 1)
+            self._split = split
+        return self._split
+
+    def categorify(self, label):
+        """Class 0 (very negative) to 4 (very positive) of a label between 0 and 1."""
+        return bisect.bisect_left(CLASS_BOUNDS, label)
+
+    def getRandomTrainSentence(self):
+        """A random training sentence and its class: `(list of str, int)`."""
+        train = self.dataset_split()[0]
+        number = train[random.randint(0, len(train) - 1)]
+        return self.sentences()[number], self.categorify(self.sent_labels()[number])
+
+    def getTrainSentences(self):
+        """All `(sentence, class)` of the training part."""
+        return self.getSplitSentences(0)
+
+    def getTestSentences(self):
+        """All `(sentence, class)` of the test part."""
+        return self.getSplitSentences(1)
+
+    def getDevSentences(self):
+        """All `(sentence, class)` of the development part."""
+        return self.getSplitSentences(2)
+
+    def getSplitSentences(self, split=0):
+        """All `(sentence, class)` of part 0 (train), 1 (test) or 2 (dev)."""
+        sentences, labels = self.sentences(), self.sent_labels()
+        return [(sentences[i], self.categorify(labels[i])) for i in self.dataset_split()[split]]
+
+    # ---------------------------------------------------------------- files
+    def _read_sentences(self):
+        """The sentences of `datasetSentences.txt` as the file has them, in its order."""
+        rows = self._read_rows("datasetSentences.txt", "\t", (int, str))
+        return [sentence for _, sentence in rows]
+
+    def _read_rows(self, name, separator, types, header=True):
+        """Two typed columns of a file, split at the last separator of each line."""
+        rows = []
+        for number, line in read_lines(self.path / name):
+            if header and number == 1:
+                continue
+            left, found, right = line.rpartition(separator)
+            try:
+                rows.append((types[0](left), types[1](right)))
+            except ValueError:
+                found = ""
+            if not found:
+                raise CorpusError(f"{self.path / name}, line {number}: cannot read {line[:60]!r}")
+        return rows
+
+
+def read_lines(path):
+    """Numbered lines of a UTF-8 file without their ends, from 1.
+
+    A byte-order mark is dropped. Raises `CorpusError` for a missing file and for broken UTF-8,
+    naming the line.
+    """
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                yield number, text.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
+    except OSError as error:
+        hint = "" if path.parent.is_dir() else "; get the data with: sh get_datasets.sh"
+        raise CorpusError(f"cannot read {path}: {error.strerror}{hint}") from None
+
+
+def number_tokens(sentences):
+    """Token -> number in order of first appearance, and the sentences as `Sentences`."""
+    index = {}
+    number = index.setdefault
+    tokens, lengths = [], []
+    for sentence in sentences:
+        tokens += [number(word, len(index)) for word in sentence]
+        lengths.append(len(sentence))
+    offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    return index, Sentences(np.array(tokens, dtype=np.int32), offsets)
+
+
+def check_contexts(sentences):
+    """Raise `CorpusError` unless some sentence has two different words."""
+    tokens, offsets = sentences
+    differs = np.flatnonzero(tokens[1:] != tokens[:-1]) + 1  # from the token before
+    if np.isin(differs, offsets).all():  # only ever across the bounds of two sentences
+        raise CorpusError(
+            "after subsampling no sentence has two different words, so there is no window to "
+            "train on; give a larger corpus"
+        )
+
+
+def find_phrase(sentence, phrase_id):
+    """The id of a sentence of `datasetSentences.txt` in `dictionary.txt`.
+
+    The first file is UTF-8 encoded twice and writes brackets as -LRB- and -RRB-; the second is
+    encoded once and writes ( and ). A sentence that the dictionary has as it stands is taken so.
+    """
+    if sentence in phrase_id:
+        return phrase_id[sentence]
+    try:
+        sentence = sentence.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        pass  # encoded once
+    return phrase_id[sentence.replace("-LRB-", "(").replace("-RRB-", ")")]
