@@ -13,6 +13,8 @@ parse is the first segment's up to there, then the other's from there, and so on
 """
 
 import random
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +22,10 @@ import numpy as np
 from utils.python_random import to_numpy, to_python
 
 WINDOWS_PER_SEGMENT = 64  # segments meet after 15 windows on average, and those are parsed twice
-LOOK_AHEAD = 6  # outputs looked at together for the first that is not rejected
+LOOK_AHEAD = 4  # outputs looked at together for the first that is not rejected
+BATCHES_A_PIECE = 100  # of a stream: few enough to be laid out in the processor's cache
+PIECES_A_DRAW = 10  # enough for segments of some length
+PIECES_AHEAD = 12
 PAST_THE_END = -1  # stands for a noise word beyond the last output; no word has this number
 
 
@@ -37,15 +42,15 @@ class Windows(NamedTuple):
     negatives: np.ndarray  # (n_pairs, K) int32
     ends: np.ndarray  # (n_windows,) int64: outputs of the generator used up to each window's end
 
-    def first(self, n):
-        """The first n windows."""
-        pairs = self.counts[:n].sum()
+    def part(self, begin, end):
+        """The windows from number `begin` up to `end`."""
+        pair, pair_end = self.counts[:begin].sum(), self.counts[:end].sum()
         return Windows(
-            self.centers[:n],
-            self.counts[:n],
-            self.outside[:pairs],
-            self.negatives[:pairs],
-            self.ends[:n],
+            self.centers[begin:end],
+            self.counts[begin:end],
+            self.outside[pair:pair_end],
+            self.negatives[pair:pair_end],
+            self.ends[begin:end],
         )
 
 
@@ -103,7 +108,7 @@ class BulkSampler:
             more = int(1.02 * self._outputs_per_window * missing) + 1000
             fresh = bit_generator.random_raw(more).astype(np.uint32)
             outputs = np.concatenate((outputs, fresh))
-            part = self._parser.parse(outputs, self._outputs_per_window).first(missing)
+            part = self._parser.parse(outputs, self._outputs_per_window).part(0, missing)
             if len(part.centers):
                 end = int(part.ends[-1])
                 self._outputs_per_window = end / len(part.centers)
@@ -129,7 +134,11 @@ class Parser:
 
     def parse(self, outputs, outputs_per_window):
         """All whole `Windows` of a stretch of outputs that begins where a window begins."""
-        noise = Noise(outputs, self._table)
+        draws = (
+            DrawsBelow(outputs, self._window_size),
+            DrawsBelow(outputs, len(self._lengths)),
+            Noise(outputs, self._table),
+        )
         step = int(WINDOWS_PER_SEGMENT * outputs_per_window) + 1
         position = np.arange(0, len(outputs), step)
         segment = np.arange(len(position), dtype=np.int32)
@@ -138,67 +147,86 @@ class Parser:
         rounds = []
         while len(segment):
             # Of segments that come to begin a window at the same place, only one goes on.
-            free = owner[position] < 0
+            free = owner.take(position) < 0
             owner[position[free]] = segment[free]
-            alive = free & (owner[position] == segment)
+            alive = free & (owner.take(position) == segment)
             stop[segment[~alive]] = position[~alive]
             segment, position = segment[alive], position[alive]
 
-            windows = self._parse_one_each(outputs, noise, position)
+            windows = self._parse_one_each(outputs, draws, position)
             rounds.append((segment, position, windows))
             whole = windows.ends <= len(outputs)
             segment, position = segment[whole], windows.ends[whole]
         return true_parse(rounds, owner, stop, len(outputs))
 
-    def _parse_one_each(self, outputs, noise, position):
+    def _parse_one_each(self, outputs, draws, position):
         """The window that begins at each position, with ends as positions.
 
         The end is past the outputs where they do not suffice; such a window is not to be used.
         """
-        shift = shift_below(self._window_size)
-        size, position = draw_below(outputs, position, shift, self._window_size)
-        n = len(position)
-        centers = np.empty(n, dtype=np.int32)
-        words = np.empty((n, len(self._around)), dtype=np.int32)
-        is_outside = np.zeros(words.shape, dtype=bool)
-        todo = np.arange(n)
-        while len(todo):  # again for those that have no neighbour but the centre word itself
-            position[todo], center, around, inside = self._draw_contexts(outputs, position[todo])
-            centers[todo], words[todo] = center, around
-            is_outside[todo] = (
-                inside
-                & (np.abs(self._around) <= size[todo, None] + 1)
-                & (around != center[:, None])
-            )
-            todo = todo[~is_outside[todo].any(axis=1) & (position[todo] <= len(outputs))]
-        counts = np.count_nonzero(is_outside, axis=1)
-        outside = words[is_outside]
+        sizes, sentences, noise = draws
+        size, position = sizes.draw(position)
+        position, centers, words, is_outside = self._draw_contexts(
+            outputs, sentences, position, size + 1
+        )
+        place = np.flatnonzero(is_outside)
+        counts = np.bincount(place // len(self._around), minlength=len(position))
+        outside = words.take(place)
         negatives, ends = noise.draw(position, counts, outside, self._negatives)
         return Windows(centers, counts, outside, negatives, ends)
 
-    def _draw_contexts(self, outputs, position):
-        """Draw a sentence and a place in it; all words near by, and which are in the sentence."""
-        n = len(self._lengths)
-        sentence, position = draw_below(outputs, position, shift_below(n), n)
-        start, length = self._starts[sentence], self._lengths[sentence]
-        index, position = draw_below(outputs, position, self._length_shifts[length], length)
+    def _draw_contexts(self, outputs, sentences, position, size):
+        """Draw a centre word; the words near by, and which of them are its outside words."""
+        sentence, position = sentences.draw(position)
+        start, length = self._starts.take(sentence), self._lengths.take(sentence)
+        index, position = draw_below(outputs, position, self._length_shifts.take(length), length)
+        center = self._tokens.take(start + index)
         place = index[:, None] + self._around
-        around = self._tokens.take(start[:, None] + place, mode="clip")
-        inside = (place >= 0) & (place < length[:, None])
-        return position, self._tokens[start + index], around, inside
+        words = self._tokens.take(start[:, None] + place, mode="clip")
+        reach = np.abs(self._around) <= np.arange(self._window_size + 1)[:, None]
+        is_outside = reach.take(size, axis=0)
+        is_outside &= place >= 0
+        is_outside &= place < length[:, None]
+        is_outside &= words != center[:, None]
+        # Again for those that have no neighbour but the centre word itself.
+        again = ~np.logical_or.reduce(is_outside, axis=1) & (position <= len(outputs))
+        if again.any():
+            position[again], center[again], words[again], is_outside[again] = self._draw_contexts(
+                outputs, sentences, position[again], size[again]
+            )
+        return position, center, words, is_outside
+
+
+class DrawsBelow:
+    """What `random.randint(0, n - 1)` would draw from any place of a stretch of outputs on.
+
+    A draw takes the first output whose leading bits are below n. `values` are those of all such
+    outputs, `ends` the positions after them; `before` counts them up to each position. Both end
+    with an entry for what the outputs do not suffice for: 0, and a position past the end.
+    """
+
+    def __init__(self, outputs, n):
+        leading = outputs >> shift_below(n)
+        accepted = leading < n
+        place = np.flatnonzero(accepted)
+        self.values = np.append(leading.take(place), np.uint32(0))
+        self.ends = np.append(place + 1, len(outputs) + 1)
+        self.before = np.zeros(len(outputs) + 1, dtype=np.int32)
+        np.cumsum(accepted, out=self.before[1:])
+
+    def draw(self, position):
+        """One draw from each position on: the values and the positions after them."""
+        number = self.before.take(position, mode="clip")
+        return self.values.take(number), self.ends.take(number)
 
 
 class Noise:
-    """The noise words that a stretch of outputs would give, were it used for nothing else."""
+    """The noise words that would be drawn from any place of a stretch of outputs on."""
 
     def __init__(self, outputs, table):
-        entry = outputs >> shift_below(len(table))
-        accepted = entry < len(table)
-        place = np.flatnonzero(accepted)
-        self._words = np.append(table.take(entry.take(place)), np.int32(PAST_THE_END))
-        self._ends = np.append(place + 1, len(outputs) + 1)
-        self._drawn_before = np.zeros(len(outputs) + 1, dtype=np.int32)
-        np.cumsum(accepted, out=self._drawn_before[1:])
+        self._draws = DrawsBelow(outputs, len(table))
+        self._words = table.take(self._draws.values)
+        self._words[-1] = PAST_THE_END
 
     def draw(self, position, counts, outside, k):
         """k negatives for each outside word of windows, drawn from the windows' positions on.
@@ -208,19 +236,19 @@ class Noise:
         """
         if k == 0:
             return np.empty((len(outside), 0), dtype=np.int32), position
-        begin = self._drawn_before.take(position, mode="clip")
+        begin = self._draws.before.take(position, mode="clip")
         end = begin + k * counts
-        start = np.repeat(end - k * np.cumsum(counts), counts) + k * np.arange(len(outside))
+        start = np.repeat(end - k * np.cumsum(counts), counts) + np.arange(0, k * len(outside), k)
         words = self._words.take(start[:, None] + np.arange(k), mode="clip")
-        skips = (words == outside[:, None]).any(axis=1)
-        if skips.any():
+        skips = np.flatnonzero(words == outside[:, None]) // k
+        if len(skips):
             redo = np.zeros(len(counts), dtype=bool)
             redo[np.repeat(np.arange(len(counts)), counts)[skips]] = True
             pairs = np.repeat(redo, counts)
             words[pairs], end[redo] = self._draw_skipping(
                 begin[redo], counts[redo], outside[pairs], k
             )
-        return words, np.maximum(position, self._ends.take(end - 1, mode="clip"))
+        return words, np.maximum(position, self._draws.ends.take(end - 1, mode="clip"))
 
     def _draw_skipping(self, begin, counts, outside, k):
         """As `draw`, where begin and end are numbers of draws and any draw may be skipped."""
@@ -342,3 +370,86 @@ def state_after(state, n_outputs):
     bit_generator = to_numpy(state)
     bit_generator.random_raw(n_outputs, output=False)
     return to_python(bit_generator, state)
+
+
+class Piece(NamedTuple):
+    """Some minibatches of a stream."""
+
+    items: object  # what `prepare` made of them
+    ends: np.ndarray  # outputs used up to each one's end ...
+    state: tuple  # ... since this state of `random`
+
+
+class MinibatchStream:
+    """Prepared minibatches one after the other, drawn and prepared ahead in another thread.
+
+    Parameters
+    ----------
+    sampler : BulkSampler
+    prepare : callable
+        Makes `Windows` of whole minibatches into a sequence with an item for each.
+    batch_size : int
+        Windows in a minibatch.
+
+    The draws are those of the textbook from the state of `random` at the first `next()`. Then the
+    stream runs ahead of `random`, until `sync_random()` sets it to where the minibatches handed out
+    so far leave it. If it is found changed after that, the stream goes on from the new state.
+    """
+
+    def __init__(self, sampler, prepare, batch_size):
+        self._sampler = sampler
+        self._prepare = prepare
+        self._batch_size = batch_size
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._ahead = None  # pieces to come, as futures
+        self._piece, self._used = None, 0
+        self._synced = None  # the state that sync_random left behind
+
+    def next(self):
+        """The next prepared minibatch."""
+        if self._synced is not None:
+            if random.getstate() != self._synced:
+                self.close()
+            self._synced = None
+        if self._ahead is None:
+            self._start()
+        elif self._used == len(self._piece.ends):
+            self._piece, self._used = self._ahead.popleft().result(), 0
+            self._ahead.append(self._pool.submit(next, self._pieces))
+        self._used += 1
+        return self._piece.items[self._used - 1]
+
+    def sync_random(self):
+        """Set `random` to where drawing one by one would have left it by now."""
+        if self._ahead is not None and self._synced is None:
+            outputs = int(self._piece.ends[self._used - 1])
+            self._synced = state_after(self._piece.state, outputs)
+            random.setstate(self._synced)
+
+    def close(self):
+        """Drop what was drawn ahead; a further `next()` draws from the state of `random` then."""
+        for future in self._ahead or ():
+            future.cancel()
+        self._ahead = None
+
+    def _start(self):
+        # The first minibatch in this thread and alone: its first window may draw the subsample.
+        first = self._sampler.start()
+        state = random.getstate()
+        rest, after = self._sampler.draw_from(state, self._batch_size - len(first.centers))
+        self._piece = self._make_piece(concatenate([first, rest]), state)
+        self._used = 0
+        self._pieces = self._draw_pieces(after)
+        self._ahead = deque(self._pool.submit(next, self._pieces) for _ in range(PIECES_AHEAD))
+
+    def _draw_pieces(self, state):
+        size = BATCHES_A_PIECE * self._batch_size
+        while True:
+            windows, after = self._sampler.draw_from(state, PIECES_A_DRAW * size)
+            for begin in range(0, PIECES_A_DRAW * size, size):
+                yield self._make_piece(windows.part(begin, begin + size), state)
+            state = after
+
+    def _make_piece(self, windows, state):
+        ends = windows.ends[self._batch_size - 1 :: self._batch_size]
+        return Piece(self._prepare(windows), ends, state)

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Fetch the data set into utils/datasets/:
+#
+#     sh get_datasets.sh            (the same as: python -m utils.get_datasets)
+#     sh get_datasets.sh --help
+#
+# Any POSIX shell and Python >= 3.10 will do: no curl, wget or unzip, no installed packages.
+set -eu
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+
+# No cd: a relative path in SST_ZIP counts from where the user is.
+for python in "$here/.venv/bin/python" python3 python; do
+    if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
+        exec "$python" "$here/utils/get_datasets.py" "$@"
+    fi
+done
+echo "get_datasets.sh: needs Python 3.10 or newer as .venv/bin/python, python3 or python" >&2
+exit 1

@@ -1,0 +1,168 @@
+"""What `sh collect_submission.sh` packs, and when it refuses to.
+
+    python -m pytest tests/test_collect_submission.py
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+
+FILES = {
+    "word2vec.py": b"def sigmoid(x): ...\n",
+    "sgd.py": b"def sgd(): ...\n",
+    "run.py": b"print('hello')\n",
+    "extra.py": b"# helper\n",
+    "word_vectors.png": b"\x89PNG the plot",
+    "saved_params_40000.npy": bytes(10_000),
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with all that is to be packed, and much that is not, in an odd path."""
+    folder = tmp_path / "it's a \"project\""
+    for name, content in FILES.items():
+        write(folder / name, content)
+    for name in (
+        "saved_params_35000.npy saved_state_40000.pickle README.md .hidden.py .env notes.txt "
+        "utils/treebank.py tests/test_sgd.py plots/other.png package.py/inside.py __pycache__/a.pyc"
+    ).split():
+        write(folder / name, b"not to be packed")
+    shutil.copy(ROOT / "collect_submission.sh", folder)
+    return folder
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def collect(project, *arguments, sh="sh", cwd="/", **environment):
+    """Status, output and errors of the script, started from another folder."""
+    command = [shutil.which(sh), str(project / "collect_submission.sh"), *arguments]
+    env = {**os.environ, **environment}
+    result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=30)
+    return result.returncode, result.stdout, result.stderr
+
+
+def contents(project):
+    """Name -> content of assignment2.zip, no name twice."""
+    with zipfile.ZipFile(project / "assignment2.zip") as archive:
+        names = archive.namelist()
+        assert len(set(names)) == len(names)
+        return {name: archive.read(name) for name in names}
+
+
+def zips(project):
+    return sorted(path.name for path in project.iterdir() if ".zip" in path.name)
+
+
+@pytest.mark.parametrize("sh", [name for name in ("sh", "dash", "bash") if shutil.which(name)])
+def test_zip_holds_code_plot_and_parameters_at_its_root(project, sh):
+    code, out, err = collect(project, sh=sh)
+    assert (code, err) == (0, "")
+    assert contents(project) == FILES
+    assert zips(project) == ["assignment2.zip"]
+
+
+def test_what_is_in_it_is_printed_with_sizes_and_the_hint_comes_last(project):
+    out = collect(project)[1]
+    for name, content in FILES.items():
+        assert f"{len(content):,}  {name}\n" in out
+    assert out.endswith("\n\nGrade it: python tests/autograder/grade.py assignment2.zip\n")
+
+
+def test_no_folders_and_no_execute_bits_appear(project):
+    (project / "sgd.py").chmod(0o640)
+    collect(project)
+    with zipfile.ZipFile(project / "assignment2.zip") as archive:
+        modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
+    assert modes["sgd.py"] == 0o100640
+    assert all(mode & 0o170111 == 0o100000 for mode in modes.values())
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [[name] for name in FILES if name != "extra.py"]
+    + [["saved_params_40000.npy", "word_vectors.png", "sgd.py"], list(FILES)],
+    ids=lambda names: "+".join(names),
+)
+def test_missing_files_are_all_named_and_the_old_zip_stays(project, missing):
+    write(project / "assignment2.zip", b"old")
+    for name in missing:
+        (project / name).unlink()
+    code, out, err = collect(project)
+    assert (code, out) == (1, "")
+    assert {name for name in FILES if f"  {name} in " in err} == set(missing) - {"extra.py"}
+    assert ("python run.py" in err) == any(not name.endswith(".py") for name in missing)
+    assert zips(project) == ["assignment2.zip"]
+    assert (project / "assignment2.zip").read_bytes() == b"old"
+
+
+def test_a_folder_is_no_substitute_for_a_file(project):
+    (project / "word_vectors.png").unlink()
+    (project / "word_vectors.png").mkdir()
+    code, _, err = collect(project)
+    assert code == 1 and "word_vectors.png" in err and zips(project) == []
+
+
+def test_old_zip_is_replaced(project):
+    assert collect(project)[0] == 0
+    (project / "extra.py").unlink()
+    assert collect(project)[0] == 0
+    assert "extra.py" not in contents(project)
+
+
+def test_failure_while_writing_is_one_line_and_leaves_nothing(project):
+    (project / "assignment2.zip").mkdir()  # in the way of the new zip, even for root
+    code, _, err = collect(project)
+    assert code == 1 and err.startswith("collect_submission.sh: nothing written:")
+    assert err.count("\n") == 1
+    assert zips(project) == ["assignment2.zip"]
+
+
+def test_outputs_may_lie_in_another_folder(project, tmp_path):
+    """They win over outputs of an older run beside the code; code there is not packed."""
+    outputs = tmp_path / "my run"
+    fresh = {"word_vectors.png": b"new", "more.png": b"too", "saved_params_40000.npy": b"new"}
+    for name, content in {**fresh, "sgd.py": b"not the code"}.items():
+        write(outputs / name, content)
+    code, _, err = collect(project, "my run", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert contents(project) == {**FILES, **fresh}
+
+
+def test_missing_outputs_are_looked_for_in_that_folder_only(project):
+    code, _, err = collect(project, "/no such folder")
+    assert code == 1 and "saved_params_40000.npy in /no such folder" in err
+
+
+@pytest.mark.parametrize("arguments", [("a", "b"), ("--help",), ("",)])
+def test_usage(project, arguments):
+    code, _, err = collect(project, *arguments)
+    assert code == 2 and err == "usage: sh collect_submission.sh [FOLDER]\n"
+
+
+def test_modules_of_the_submission_do_not_shadow_the_library(project):
+    write(project / "zipfile.py", b"raise SystemExit('shadowed')\n")
+    assert collect(project, cwd=project, PYTHONPATH=str(project))[0] == 0
+
+
+def test_no_tools_are_needed(project, tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "python3").symlink_to(sys.executable)
+    (tools / "dirname").symlink_to(shutil.which("dirname"))
+    assert collect(project, PATH=str(tools), LC_ALL="C", PYTHONUTF8="0")[0] == 0
+    assert contents(project) == FILES
+    (tools / "python3").unlink()
+    code, _, err = collect(project, PATH=str(tools))
+    assert code == 1 and "needs Python 3.10" in err
