@@ -6,6 +6,7 @@
 It knows nothing of what it minimises: `f(x)` returns the loss and its gradient.
 """
 
+import contextlib
 import glob
 import hashlib
 import io
@@ -39,7 +40,7 @@ class Progress(NamedTuple):
     iteration: int
     loss: float  # of this iteration
     smoothed_loss: float  # s = 0.95 s + 0.05 loss, updated every PRINT_EVERY iterations
-    speed: float  # iterations a second since `sgd` began
+    speed: float  # iterations a second since `sgd` began; 0 when it resumes from a save
     step: float
 
 
@@ -94,7 +95,7 @@ def sgd(
     PRINT_EVERY : int
         Iterations between two updates of the smoothed loss, each told to `progress`.
     progress : callable
-        Called with a `Progress` every PRINT_EVERY iterations and after the last one.
+        Called with a `Progress` when resuming, every PRINT_EVERY iterations, and after the last.
     folder : str
         Where the saves are.
     settings : dict of plain values, optional
@@ -125,6 +126,8 @@ def sgd(
         start, x, smoothed = save.iteration, save.params, save.smoothed_loss
         random.setstate(save.state)
         step *= 0.5 ** (start // ANNEAL_EVERY)
+        if smoothed is not None:
+            progress(Progress(start, smoothed, smoothed, 0.0, step))
 
     began = time.perf_counter()
     try:
@@ -206,10 +209,11 @@ def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
         for path in contents:
             os.replace(path + ".tmp", path)
     except OSError as error:
+        raise SaveError(f"cannot save iteration {iter} in {folder}: {error}") from error
+    finally:
         for path in contents:
             if os.path.exists(path + ".tmp"):
                 os.remove(path + ".tmp")
-        raise SaveError(f"cannot save iteration {iter} in {folder}: {error}") from error
 
 
 def load_saved_params():
@@ -243,6 +247,15 @@ def newest_save(folder, iterations=math.inf, shape=None, settings=None):
     if faults:
         raise SaveError(f"no save can be used: {faults[0]}")
     return None
+
+
+def remove_saves(folder):
+    """Remove all saves in a folder."""
+    for iteration in saved_iterations(folder):
+        # The array first: without it, what is left is no save.
+        os.remove(params_file(folder, iteration))
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(state_file(folder, iteration))
 
 
 def saved_iterations(folder):

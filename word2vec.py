@@ -19,6 +19,7 @@ part are their vectorised twins, which take index arrays for a whole minibatch a
 of just the rows that are touched. Tests hold each twin to its reference.
 """
 
+import argparse
 import random
 import sys
 from typing import NamedTuple
@@ -255,6 +256,21 @@ def naive_softmax_minibatch(wordVectors, centers, counts, outside):
     return loss, (np.concatenate((center_rows, np.arange(V, 2 * V))), gradient)
 
 
+def naive_softmax_loss(wordVectors, windows):
+    """`naive_softmax_minibatch` of one item of `split_windows`."""
+    return naive_softmax_minibatch(wordVectors, *windows)
+
+
+def split_windows(centers, counts, outside, negatives=None, batch_size=BATCH_SIZE):
+    """The `(centers, counts, outside)` of each `batch_size` windows, a list."""
+    bounds = np.concatenate(([0], np.cumsum(counts)))[::batch_size]
+    batches = [slice(i * batch_size, (i + 1) * batch_size) for i in range(len(bounds) - 1)]
+    return [
+        (centers[batch], counts[batch], outside[begin:end])
+        for batch, begin, end in zip(batches, bounds, bounds[1:])
+    ]
+
+
 def neg_sampling_minibatch(wordVectors, centers, counts, outside, negatives):
     """`word2vec_sgd_wrapper` with `negSamplingLossAndGradient`, for windows drawn already.
 
@@ -431,15 +447,18 @@ class NegSampling:
         local = wordVectors.take(rows, axis=0, out=self._local[:R], mode="clip")
         products = local.take(indices[:S], axis=0, out=self._products[:S], mode="clip")
         products *= local.take(centers, axis=0, out=self._factors[:S], mode="clip")
-        x = products @ np.ones(D)  # u^T v_c; one product costs a fifth of S small ones
+        x = products @ self._ones  # u^T v_c; one product costs a fifth of S small ones
         true = slice(None, None, 1 + n_negatives)
         np.negative(x[true], out=x[true])
 
-        # In x = -u_o^T v_c or u_k^T v_c: J = sum log(1 + e^x), dJ/dx = sigma(x) = e^x / (1 + e^x).
-        e = np.exp(-np.abs(x))  # for both
-        loss = (np.sum(np.log1p(e)) + np.sum(np.maximum(x, 0))) / n_windows
+        # In x = -u_o^T v_c or u_k^T v_c: J = sum log(1 + e^x), dJ/dx = e^x / (1 + e^x); both by
+        # way of e = e^-|x|, which cannot overflow.
+        e = np.exp(-np.abs(x))
+        denominator = 1.0 + e
+        loss = (np.log(denominator).sum() + np.maximum(x, 0).sum()) / n_windows
+        denominator *= n_windows
         entries = np.empty(2 * S)
-        delta = np.divide(np.where(x >= 0, 1.0, e), n_windows * (1.0 + e), out=entries[:S])
+        delta = np.divide(np.maximum(e, x >= 0), denominator, out=entries[:S])
         np.negative(delta[true], out=delta[true])
         delta.take(order, out=entries[S:], mode="clip")
 
@@ -450,7 +469,7 @@ class NegSampling:
 
     def _make_room(self, R, S, D):
         if R > len(self._local) or D != self._local.shape[1]:
-            self._local = np.empty((R + R // 4, D))
+            self._local, self._ones = np.empty((R + R // 4, D)), np.ones(D)
         if S > len(self._products) or D != self._products.shape[1]:
             self._products, self._factors = np.empty((2, S + S // 4, D))
 
@@ -461,3 +480,101 @@ class NegSampling:
 
 
 # ------------------------------------------------------------------------------- checks
+class DummyDataset:
+    """Five words, a to e, of which any may stand anywhere: the assignment's test data."""
+
+    words = "abcde"
+
+    def sampleTokenIdx(self):
+        return random.randint(0, 4)
+
+    def getRandomContext(self, C):
+        center = self.words[random.randint(0, 4)]
+        return center, [self.words[random.randint(0, 4)] for _ in range(2 * C)]
+
+
+def check_sigmoid():
+    """The values of the assignment, a gradient check, and that nothing overflows."""
+    x = np.array([1.0, 2.0, 3.0])
+    expect("sigmoid([1, 2, 3])", sigmoid(x), [0.73105858, 0.88079708, 0.95257413])
+    with np.errstate(over="raise", invalid="raise"):
+        expect("sigmoid([-1000, 0, 1000])", sigmoid(np.array([-1000.0, 0.0, 1000.0])), [0, 0.5, 1])
+    gradcheck_naive(lambda x: (np.sum(sigmoid(x)), sigmoid(x) * (1 - sigmoid(x))), x, "sigmoid")
+
+
+def check_loss(lossAndGradient):
+    """Gradient checks of one loss by v_c and by U, for every outside word."""
+    random.seed(31415)
+    vectors = np.random.RandomState(9265).randn(6, 3)
+    v_c, U = vectors[0], vectors[1:]
+    name = lossAndGradient.__name__
+    for o in range(len(U)):
+        gradcheck_naive(
+            lambda v: lossAndGradient(v, o, U, DummyDataset())[:2], v_c, f"{name} by v_c, o = {o}"
+        )
+        gradcheck_naive(
+            lambda U: lossAndGradient(v_c, o, U, DummyDataset())[::2], U, f"{name} by U, o = {o}"
+        )
+
+
+def check_skipgram():
+    """Gradient checks of whole minibatches, and the assignment's values."""
+    from utils import gradcheck  # of which the 2019 edition has no expected values
+
+    dataset = DummyDataset()
+    random.seed(31415)
+    np.random.seed(9265)
+    dummy_vectors = normalizeRows(np.random.randn(10, 3))
+    dummy_tokens = {word: i for i, word in enumerate(dataset.words)}
+    has_values = hasattr(gradcheck, "grad_tests_softmax") and hasattr(gradcheck, "grad_tests_negsamp")
+    if not has_values:
+        print("skipgram: gradient checks only; this utils/gradcheck.py has no expected values")
+    for loss in (naiveSoftmaxLossAndGradient, negSamplingLossAndGradient):
+        gradcheck_naive(
+            lambda vectors: word2vec_sgd_wrapper(skipgram, dummy_tokens, vectors, dataset, 5, loss),
+            dummy_vectors,
+            f"skipgram with {loss.__name__}",
+        )
+        if has_values and loss is naiveSoftmaxLossAndGradient:
+            gradcheck.grad_tests_softmax(skipgram, dummy_tokens, dummy_vectors, dataset)
+        elif has_values:
+            gradcheck.grad_tests_negsamp(skipgram, dummy_tokens, dummy_vectors, dataset, loss)
+
+
+def expect(name, actual, expected):
+    """Raise AssertionError unless numbers agree to 8 digits after the point."""
+    if not np.allclose(actual, expected, rtol=0, atol=1e-8):
+        raise AssertionError(f"{name}: yours is {actual}, expected {expected}")
+    print(f"{name}: as expected")
+
+
+CHECKS = {
+    "sigmoid": check_sigmoid,
+    "naiveSoftmaxLossAndGradient": lambda: check_loss(naiveSoftmaxLossAndGradient),
+    "negSamplingLossAndGradient": lambda: check_loss(negSamplingLossAndGradient),
+    "skipgram": check_skipgram,
+}
+
+
+def main():
+    """Run the checks named on the command line; exit status 1 if one fails."""
+    parser = argparse.ArgumentParser(description="Gradient checks and expected values of word2vec.")
+    parser.add_argument(
+        "name", nargs="?", default="all", choices=[*CHECKS, "all"], help="what to check (all)"
+    )
+    name = parser.parse_args().name
+    failed = []
+    for check in CHECKS if name == "all" else [name]:
+        print(f"==== {check} ====")
+        try:
+            CHECKS[check]()
+        except AssertionError as error:
+            failed.append(check)
+            print(f"FAILED: {error}")
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}")
+    print("All checks passed.")
+
+
+if __name__ == "__main__":
+    main()

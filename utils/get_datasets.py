@@ -502,14 +502,14 @@ def _sha256(path: Path) -> str:
 def _lock(log):
     """Let one process at a time pass; the system frees the lock of a process that dies."""
     with open(DATASETS / ".lock", "ab") as file:
-        if not _try_lock(file):
+        if not try_lock(file):
             log("Another get_datasets is at work, waiting for it to end")
-            while not _try_lock(file):
+            while not try_lock(file):
                 time.sleep(0.1)
         yield
 
 
-def _try_lock(file) -> bool:
+def try_lock(file) -> bool:
     """Lock the open `file` until it is closed; False if another process holds it."""
     try:
         if os.name == "nt":

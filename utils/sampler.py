@@ -13,8 +13,6 @@ parse is the first segment's up to there, then the other's from there, and so on
 """
 
 import random
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +20,7 @@ import numpy as np
 from utils.python_random import to_numpy, to_python
 
 WINDOWS_PER_SEGMENT = 64  # segments meet after 15 windows on average, and those are parsed twice
-LOOK_AHEAD = 4  # outputs looked at together for the first that is not rejected
-BATCHES_A_PIECE = 100  # of a stream: few enough to be laid out in the processor's cache
-PIECES_A_DRAW = 10  # enough for segments of some length
-PIECES_AHEAD = 12
+BLOCK = 1 << 14  # outputs
 PAST_THE_END = -1  # stands for a noise word beyond the last output; no word has this number
 
 
@@ -73,77 +68,75 @@ class BulkSampler:
         self.dataset = dataset
         self.window_size = window_size
         self.negatives = negatives
-        self._parser = None
-        self._outputs_per_window = 10.0 + 10.0 * negatives  # a guess, bettered by every draw
+        self.parser = None  # made by the first draw, when there is a subsample
 
     def draw(self, n_windows):
         """`Windows` drawn from `random`, which is left as drawing one by one would leave it."""
-        start = self.start()
-        windows, state = self.draw_from(random.getstate(), n_windows - len(start.centers))
-        random.setstate(state)
-        return concatenate([start, windows])
-
-    def start(self):
-        """The first window if the subsample is still to be drawn, by `random`; else no window.
-
-        The subsample is drawn in the middle of the first window, so this one is drawn one by one.
-        """
-        if self._parser is not None:
-            return no_windows(self.negatives)
-        window = no_windows(self.negatives)
-        if not self.dataset.has_subsample():
-            window = draw_one(self.dataset, self.window_size, self.negatives)
-        self._parser = Parser(self.dataset, self.window_size, self.negatives)
-        return window
-
-    def draw_from(self, state, n_windows):
-        """`Windows` drawn from a state of `random`, and the state after them.
-
-        `random` itself is left alone, so that another thread may call this, after `start`.
-        """
-        bit_generator = to_numpy(state)
-        parts, missing, used = [no_windows(self.negatives)], n_windows, 0
-        outputs = np.empty(0, dtype=np.uint32)
-        while missing > 0:
-            more = int(1.02 * self._outputs_per_window * missing) + 1000
-            fresh = bit_generator.random_raw(more).astype(np.uint32)
-            outputs = np.concatenate((outputs, fresh))
-            part = self._parser.parse(outputs, self._outputs_per_window).part(0, missing)
-            if len(part.centers):
-                end = int(part.ends[-1])
-                self._outputs_per_window = end / len(part.centers)
-                parts.append(part._replace(ends=part.ends + used))
-                outputs, used = outputs[end:], used + end
-                missing -= len(part.centers)
-        return concatenate(parts), state_after(state, used)
+        drawn = []
+        if n_windows and not self.dataset.has_subsample():
+            # The subsample is drawn in the middle of the first window, so this is drawn by itself.
+            drawn.append(draw_one(self.dataset, self.window_size, self.negatives))
+        if self.parser is None and n_windows:
+            self.parser = Parser(self.dataset, self.window_size, self.negatives)
+        if n_windows > len(drawn):
+            windows, state = self.parser.draw_from(random.getstate(), n_windows - len(drawn))
+            random.setstate(state)
+            drawn.append(windows)
+        return concatenate(drawn, self.negatives)
 
 
 class Parser:
-    """Reads windows off a stretch of generator outputs."""
+    """Reads windows off the outputs of a generator; keeps of a dataset just what that takes."""
 
     def __init__(self, dataset, window_size, negatives):
         subsample = dataset.subsample()
         self._tokens, self._starts = subsample.tokens, subsample.offsets[:-1]
         self._lengths = subsample.lengths()
         self._length_shifts = shift_below(np.arange(self._lengths.max() + 1))
-        self._table = dataset.sampleTable()
         self._window_size = window_size
         self._negatives = negatives
+        self._sizes = DrawsBelow(window_size)
+        self._sentences = DrawsBelow(len(self._lengths))
+        self._noise = Noise(dataset.sampleTable())
+        self._outputs = Buffer(np.uint32)
+        self._owner = Buffer(np.int32)
+        self._outputs_per_window = 10.0 + 10.0 * negatives  # a guess, bettered by every draw
         side = np.arange(1, window_size + 1)
         self._around = np.concatenate((-side[::-1], side))
 
-    def parse(self, outputs, outputs_per_window):
-        """All whole `Windows` of a stretch of outputs that begins where a window begins."""
-        draws = (
-            DrawsBelow(outputs, self._window_size),
-            DrawsBelow(outputs, len(self._lengths)),
-            Noise(outputs, self._table),
-        )
-        step = int(WINDOWS_PER_SEGMENT * outputs_per_window) + 1
-        position = np.arange(0, len(outputs), step)
+    def draw_from(self, state, n_windows):
+        """`Windows` drawn from a state of `random`, and the state after them."""
+        parts, missing, used = [], n_windows, 0
+        while missing > 0:
+            n_outputs = int(1.02 * self._outputs_per_window * missing) + 1000
+            part = self._parse(to_numpy(state), n_outputs).part(0, missing)
+            if len(part.centers) == 0:
+                self._outputs_per_window *= 2
+                continue
+            end = int(part.ends[-1])
+            self._outputs_per_window = end / len(part.centers)
+            parts.append(part._replace(ends=part.ends + used))
+            missing -= len(part.centers)
+            used += end
+            state = state_after(state, end)
+        return concatenate(parts, self._negatives), state
+
+    def _parse(self, bit_generator, n_outputs):
+        """All whole `Windows` in so many outputs of a generator, the first window's first."""
+        outputs = self._outputs.get(n_outputs + 1)
+        for begin in range(0, n_outputs, BLOCK):
+            end = min(begin + BLOCK, n_outputs)
+            outputs[begin:end] = bit_generator.random_raw(end - begin)
+        outputs[-1] = 0
+        for draws in (self._sizes, self._sentences, self._noise):
+            draws.read(outputs)
+
+        step = int(WINDOWS_PER_SEGMENT * self._outputs_per_window) + 1
+        position = np.arange(0, n_outputs, step)
         segment = np.arange(len(position), dtype=np.int32)
-        owner = np.full(len(outputs) + 1, -1, dtype=np.int32)  # segment with a window from there
         stop = np.full(len(segment), -1)  # where a segment met another one
+        owner = self._owner.get(n_outputs + 1)  # the segment with a window from there
+        owner.fill(-1)
         rounds = []
         while len(segment):
             # Of segments that come to begin a window at the same place, only one goes on.
@@ -153,31 +146,28 @@ class Parser:
             stop[segment[~alive]] = position[~alive]
             segment, position = segment[alive], position[alive]
 
-            windows = self._parse_one_each(outputs, draws, position)
+            windows = self._parse_one_each(outputs, position)
             rounds.append((segment, position, windows))
-            whole = windows.ends <= len(outputs)
+            whole = windows.ends <= n_outputs
             segment, position = segment[whole], windows.ends[whole]
-        return true_parse(rounds, owner, stop, len(outputs))
+        return true_parse(rounds, owner, stop, n_outputs)
 
-    def _parse_one_each(self, outputs, draws, position):
+    def _parse_one_each(self, outputs, position):
         """The window that begins at each position, with ends as positions.
 
         The end is past the outputs where they do not suffice; such a window is not to be used.
         """
-        sizes, sentences, noise = draws
-        size, position = sizes.draw(position)
-        position, centers, words, is_outside = self._draw_contexts(
-            outputs, sentences, position, size + 1
-        )
+        size, position = self._sizes.draw(position)
+        position, centers, words, is_outside = self._draw_contexts(outputs, position, size + 1)
         place = np.flatnonzero(is_outside)
         counts = np.bincount(place // len(self._around), minlength=len(position))
         outside = words.take(place)
-        negatives, ends = noise.draw(position, counts, outside, self._negatives)
+        negatives, ends = self._noise.draw(position, counts, outside, self._negatives)
         return Windows(centers, counts, outside, negatives, ends)
 
-    def _draw_contexts(self, outputs, sentences, position, size):
+    def _draw_contexts(self, outputs, position, size):
         """Draw a centre word; the words near by, and which of them are its outside words."""
-        sentence, position = sentences.draw(position)
+        sentence, position = self._sentences.draw(position)
         start, length = self._starts.take(sentence), self._lengths.take(sentence)
         index, position = draw_below(outputs, position, self._length_shifts.take(length), length)
         center = self._tokens.take(start + index)
@@ -189,43 +179,81 @@ class Parser:
         is_outside &= place < length[:, None]
         is_outside &= words != center[:, None]
         # Again for those that have no neighbour but the centre word itself.
-        again = ~np.logical_or.reduce(is_outside, axis=1) & (position <= len(outputs))
+        again = ~np.logical_or.reduce(is_outside, axis=1) & (position < len(outputs))
         if again.any():
             position[again], center[again], words[again], is_outside[again] = self._draw_contexts(
-                outputs, sentences, position[again], size[again]
+                outputs, position[again], size[again]
             )
         return position, center, words, is_outside
+
+
+class Buffer:
+    """Memory that is kept: touching new memory costs more than most of what is done with it."""
+
+    def __init__(self, dtype):
+        self._array = np.empty(0, dtype=dtype)
+
+    def get(self, n):
+        """An array of n entries, with whatever is in it; the one got before is gone."""
+        if n > len(self._array):
+            self._array = np.empty(n + n // 8, dtype=self._array.dtype)
+        return self._array[:n]
 
 
 class DrawsBelow:
     """What `random.randint(0, n - 1)` would draw from any place of a stretch of outputs on.
 
-    A draw takes the first output whose leading bits are below n. `values` are those of all such
-    outputs, `ends` the positions after them; `before` counts them up to each position. Both end
-    with an entry for what the outputs do not suffice for: 0, and a position past the end.
+    A draw takes the first output whose leading bits are below n. `ends` are the positions after
+    such outputs, and last one past the end; `before` counts them up to each position.
     """
 
-    def __init__(self, outputs, n):
-        leading = outputs >> shift_below(n)
-        accepted = leading < n
-        place = np.flatnonzero(accepted)
-        self.values = np.append(leading.take(place), np.uint32(0))
-        self.ends = np.append(place + 1, len(outputs) + 1)
-        self.before = np.zeros(len(outputs) + 1, dtype=np.int32)
-        np.cumsum(accepted, out=self.before[1:])
+    def __init__(self, n):
+        self._n, self._shift = n, shift_below(n)
+        self._buffers = Buffer(np.int32), Buffer(np.int32)
+
+    def read(self, outputs):
+        """Find the draws in these outputs, which end with a 0 that is not one."""
+        self._outputs = outputs
+        ends, before = (buffer.get(len(outputs)) for buffer in self._buffers)
+        found = before[0] = 0
+        for begin in range(0, len(outputs) - 1, BLOCK):
+            leading = outputs[begin : min(begin + BLOCK, len(outputs) - 1)] >> self._shift
+            accepted = leading < self._n
+            after = before[begin + 1 : begin + 1 + len(leading)]
+            np.cumsum(accepted, out=after)
+            after += found
+            place = np.flatnonzero(accepted)
+            ends[found : found + len(place)] = place
+            ends[found : found + len(place)] += begin + 1
+            found += len(place)
+        ends[found] = len(outputs)
+        self.ends, self.before = ends[: found + 1], before
 
     def draw(self, position):
         """One draw from each position on: the values and the positions after them."""
         number = self.before.take(position, mode="clip")
-        return self.values.take(number), self.ends.take(number)
+        return self.values(number), self.ends[number]
+
+    def values(self, numbers):
+        """The values of draws with these numbers."""
+        return self._outputs.take(self.ends[numbers] - 1, mode="clip") >> self._shift
 
 
 class Noise:
     """The noise words that would be drawn from any place of a stretch of outputs on."""
 
-    def __init__(self, outputs, table):
-        self._draws = DrawsBelow(outputs, len(table))
-        self._words = table.take(self._draws.values)
+    def __init__(self, table):
+        self._table = table
+        self._draws = DrawsBelow(len(table))
+        self._buffer = Buffer(np.int32)
+
+    def read(self, outputs):
+        """Find the noise words in these outputs."""
+        self._draws.read(outputs)
+        self._words = self._buffer.get(len(self._draws.ends))
+        for begin in range(0, len(self._words), BLOCK):
+            entries = self._draws.values(slice(begin, begin + BLOCK))
+            self._table.take(entries, out=self._words[begin : begin + BLOCK], mode="clip")
         self._words[-1] = PAST_THE_END
 
     def draw(self, position, counts, outside, k):
@@ -280,24 +308,17 @@ def draw_below(outputs, position, shift, n):
     """One draw below n from each position on, as `random.randint(0, n - 1)` makes it.
 
     It is the first output from there whose leading bits are below n. Returns the values and the
-    positions after them, which are past the end where the outputs do not suffice.
+    positions after them. The outputs end with a 0, which is below any n: a position after that
+    means that they do not suffice.
     """
-    seen = outputs.take(position[:, None] + np.arange(LOOK_AHEAD), mode="clip")
-    seen >>= np.reshape(shift, (-1, 1))
-    accepted = seen < np.reshape(n, (-1, 1))
-    first = accepted.argmax(axis=1)
-    rows = np.arange(len(position))
-    value, after = seen[rows, first].astype(np.int64), position + first + 1
-    again = np.flatnonzero(~accepted[rows, first])
-    value[again], after[again] = 0, len(outputs) + 1
-    again = again[position[again] + LOOK_AHEAD < len(outputs)]
-    if len(again):
-        value[again], after[again] = draw_below(
-            outputs,
-            position[again] + LOOK_AHEAD,
-            np.broadcast_to(shift, position.shape)[again],
-            np.broadcast_to(n, position.shape)[again],
-        )
+    value = outputs.take(position, mode="clip") >> shift
+    after = position + 1
+    again = np.flatnonzero(value >= n)
+    while len(again):
+        value_again = outputs.take(after[again], mode="clip") >> shift[again]
+        after[again] += 1
+        value[again] = value_again
+        again = again[value_again >= n[again]]
     return value, after
 
 
@@ -311,7 +332,7 @@ def true_parse(rounds, owner, stop, n_outputs):
         segment = owner[position]
     segments, positions, windows = zip(*rounds)
     segments, positions = np.concatenate(segments), np.concatenate(positions)
-    windows = concatenate(windows)
+    windows = concatenate(windows, windows[0].negatives.shape[1])
     true = (positions >= entry[segments]) & (windows.ends <= n_outputs)
     order = np.flatnonzero(true)
     order = order[np.argsort(positions[order])]
@@ -333,16 +354,14 @@ def take(windows, order):
     )
 
 
-def concatenate(parts):
-    """Several `Windows` as one."""
-    return Windows(*(np.concatenate(field) for field in zip(*parts)))
-
-
-def no_windows(k):
-    """`Windows` of length 0 for k negatives."""
+def concatenate(parts, k):
+    """Several `Windows` with k negatives as one."""
+    if len(parts) == 1:
+        return parts[0]
     none = np.empty(0, dtype=np.int32)
     counts = np.empty(0, dtype=np.int64)
-    return Windows(none, counts, none, np.empty((0, k), dtype=np.int32), counts)
+    no_windows = Windows(none, counts, none, np.empty((0, k), dtype=np.int32), counts)
+    return Windows(*(np.concatenate(field) for field in zip(no_windows, *parts)))
 
 
 def draw_one(dataset, window_size, k):
@@ -370,86 +389,3 @@ def state_after(state, n_outputs):
     bit_generator = to_numpy(state)
     bit_generator.random_raw(n_outputs, output=False)
     return to_python(bit_generator, state)
-
-
-class Piece(NamedTuple):
-    """Some minibatches of a stream."""
-
-    items: object  # what `prepare` made of them
-    ends: np.ndarray  # outputs used up to each one's end ...
-    state: tuple  # ... since this state of `random`
-
-
-class MinibatchStream:
-    """Prepared minibatches one after the other, drawn and prepared ahead in another thread.
-
-    Parameters
-    ----------
-    sampler : BulkSampler
-    prepare : callable
-        Makes `Windows` of whole minibatches into a sequence with an item for each.
-    batch_size : int
-        Windows in a minibatch.
-
-    The draws are those of the textbook from the state of `random` at the first `next()`. Then the
-    stream runs ahead of `random`, until `sync_random()` sets it to where the minibatches handed out
-    so far leave it. If it is found changed after that, the stream goes on from the new state.
-    """
-
-    def __init__(self, sampler, prepare, batch_size):
-        self._sampler = sampler
-        self._prepare = prepare
-        self._batch_size = batch_size
-        self._pool = ThreadPoolExecutor(max_workers=1)
-        self._ahead = None  # pieces to come, as futures
-        self._piece, self._used = None, 0
-        self._synced = None  # the state that sync_random left behind
-
-    def next(self):
-        """The next prepared minibatch."""
-        if self._synced is not None:
-            if random.getstate() != self._synced:
-                self.close()
-            self._synced = None
-        if self._ahead is None:
-            self._start()
-        elif self._used == len(self._piece.ends):
-            self._piece, self._used = self._ahead.popleft().result(), 0
-            self._ahead.append(self._pool.submit(next, self._pieces))
-        self._used += 1
-        return self._piece.items[self._used - 1]
-
-    def sync_random(self):
-        """Set `random` to where drawing one by one would have left it by now."""
-        if self._ahead is not None and self._synced is None:
-            outputs = int(self._piece.ends[self._used - 1])
-            self._synced = state_after(self._piece.state, outputs)
-            random.setstate(self._synced)
-
-    def close(self):
-        """Drop what was drawn ahead; a further `next()` draws from the state of `random` then."""
-        for future in self._ahead or ():
-            future.cancel()
-        self._ahead = None
-
-    def _start(self):
-        # The first minibatch in this thread and alone: its first window may draw the subsample.
-        first = self._sampler.start()
-        state = random.getstate()
-        rest, after = self._sampler.draw_from(state, self._batch_size - len(first.centers))
-        self._piece = self._make_piece(concatenate([first, rest]), state)
-        self._used = 0
-        self._pieces = self._draw_pieces(after)
-        self._ahead = deque(self._pool.submit(next, self._pieces) for _ in range(PIECES_AHEAD))
-
-    def _draw_pieces(self, state):
-        size = BATCHES_A_PIECE * self._batch_size
-        while True:
-            windows, after = self._sampler.draw_from(state, PIECES_A_DRAW * size)
-            for begin in range(0, PIECES_A_DRAW * size, size):
-                yield self._make_piece(windows.part(begin, begin + size), state)
-            state = after
-
-    def _make_piece(self, windows, state):
-        ends = windows.ends[self._batch_size - 1 :: self._batch_size]
-        return Piece(self._prepare(windows), ends, state)

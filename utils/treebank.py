@@ -11,6 +11,7 @@ assignment's; every random number comes from Python's `random`, in the assignmen
 """
 
 import bisect
+import hashlib
 import random
 from pathlib import Path
 from typing import NamedTuple
@@ -81,6 +82,13 @@ class Corpus:
     def numSentences(self):
         """The number of sentences."""
         return len(self._sentences.offsets) - 1
+
+    def fingerprint(self):
+        """A short text that tells this corpus from others, whatever it was read from."""
+        digest = hashlib.sha256("\n".join(self.words).encode("utf-8"))
+        for array in self._sentences:
+            digest.update(array.tobytes())
+        return f"{len(self.words)} words, sha256 {digest.hexdigest()[:16]}"
 
     # ---------------------------------------------------------------- windows
     def rejectProb(self):

@@ -1,0 +1,184 @@
+"""Read a submission, a zip archive or a folder, of which nothing is trusted.
+
+Nothing is unpacked to the disk by a name of the archive's choosing: the files that count are read
+into memory, each up to a limit, and all else is left alone. What is odd is told in notes.
+"""
+
+import os
+import stat
+import zipfile
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Callable, NamedTuple
+
+PARAMS = "saved_params_40000.npy"
+LIMITS = {".py": 2**20, ".npy": 2**26, ".png": 2**24}  # bytes of one file
+MAX_ARCHIVE = 2**26  # bytes
+MAX_FILES = 100  # that count; a folder is looked through up to MAX_FILES * 100 entries
+OTHER_FORMATS = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x1f\x8b": "gzip", b"<": "HTML"}
+
+
+class UnreadableSubmission(ValueError):
+    """There is nothing to grade; the message says why, to the student."""
+
+
+class Submission(NamedTuple):
+    """The files of a submission that count, by name, and what is odd about it."""
+
+    files: dict  # name -> bytes
+    notes: list  # sentences
+
+
+class Entry(NamedTuple):
+    """A file somewhere in the submission that has not been read yet."""
+
+    path: PurePosixPath
+    read: Callable  # read(limit) -> at most limit + 1 bytes; raises whatever the file leads to
+
+
+def read_submission(path):
+    """The `Submission` at a path; raises `UnreadableSubmission`."""
+    path = Path(path)
+    if path.is_dir():
+        return collect(*folder_entries(path))
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise UnreadableSubmission(f"cannot read {path.name}: {error.strerror}") from error
+    if size > MAX_ARCHIVE:
+        raise UnreadableSubmission(
+            f"{path.name} has {size:,} bytes; what is asked for takes less than 4,000,000. "
+            "Is a data set or a virtual environment in it?"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return collect(*zip_entries(archive))
+    except zipfile.BadZipFile as error:
+        kind = next((name for magic, name in OTHER_FORMATS.items() if start.startswith(magic)), None)
+        found = f"it is {kind}" if kind else "it is empty" if not size else str(error)
+        raise UnreadableSubmission(
+            f"{path.name} is not a usable zip archive ({found}). "
+            "Make it with: sh collect_submission.sh"
+        ) from error
+    except Exception as error:  # zipfile raises whatever broken bytes lead it to
+        raise UnreadableSubmission(f"{path.name} is a broken zip archive: {error!r:.200}") from error
+
+
+def zip_entries(archive):
+    """The entries of an open archive that may be looked at, and notes on the others."""
+    entries, notes = [], []
+    for info in archive.infolist():
+        fault = fault_of(info)
+        if fault:
+            notes.append(f"Ignored {info.orig_filename!r:.80}: {fault}.")
+        elif not info.is_dir():
+            path = PurePosixPath(info.filename.replace("\\", "/"))
+
+            def read(limit, info=info):
+                with archive.open(info) as file:
+                    return file.read(limit + 1)
+
+            entries.append(Entry(path, read))
+    return entries, notes
+
+
+def fault_of(info):
+    """Why a member of an archive must not be looked at, or None."""
+    name = info.orig_filename.replace("\\", "/")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or set(name) & set(":\0"):
+        return "its name leads out of the archive"
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "it is a link or a device, not a file"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "it is packed by an unusual method"
+    return None
+
+
+def folder_entries(folder):
+    """The entries of a folder, links and devices left out, and notes."""
+    entries, notes, seen = [], [], 0
+    waiting = [PurePosixPath()]
+    while waiting and seen < MAX_FILES * 100:
+        inner = waiting.pop(0)
+        try:
+            children = sorted(os.scandir(folder / inner), key=lambda child: child.name)
+        except OSError as error:
+            notes.append(f"Ignored {str(inner)!r:.80}: {error.strerror}.")
+            continue
+        for child in children:
+            seen += 1
+            path = inner / child.name
+            if child.is_dir(follow_symlinks=False):
+                if len(path.parts) < 4:
+                    waiting.append(path)
+            elif not child.is_file(follow_symlinks=False):
+                notes.append(f"Ignored {str(path)!r:.80}: it is a link or a device, not a file.")
+            else:
+                entries.append(Entry(path, lambda limit, path=path: read_file(folder / path, limit)))
+    return entries, notes
+
+
+def read_file(path, limit):
+    """At most limit + 1 bytes of a plain file."""
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        return file.read(limit + 1)
+
+
+def collect(entries, notes):
+    """The `Submission` that entries make: the files of the one folder that holds it."""
+    entries = [entry for entry in entries if not is_clutter(entry.path)]
+    top = top_folder(entries)
+    if top.parts:
+        notes.append(
+            f"The files lie in the folder {str(top)!r:.80} of the archive. They are graded all the "
+            "same; zip the files themselves, as collect_submission.sh does."
+        )
+    inside = [entry for entry in entries if entry.path.parent == top and counts(entry.path.name)]
+    times = Counter(entry.path.name for entry in inside)
+    files = {}
+    for entry in inside[:MAX_FILES]:
+        name = entry.path.name
+        limit = LIMITS[entry.path.suffix]
+        if times[name] > 1:
+            note = f"{name} is in the archive {times[name]} times: which one counts?"
+            if note not in notes:
+                notes.append(note)
+            continue
+        try:
+            content = entry.read(limit)
+        except Exception as error:  # zipfile raises whatever broken bytes lead it to
+            notes.append(f"{name} cannot be read: {error!s:.200}")
+            continue
+        if len(content) > limit:
+            notes.append(f"{name} is larger than {limit:,} bytes, so it was not read.")
+        else:
+            files[name] = content
+    return Submission(files, shorten(notes))
+
+
+def counts(name):
+    """Whether a file of this name is of any interest."""
+    return name == PARAMS or name.endswith((".py", ".png"))
+
+
+def is_clutter(path):
+    """Whether macOS or Python left a file: resource forks, .DS_Store, byte code."""
+    return path.parts[0] == "__MACOSX" or path.name.startswith(".") or "__pycache__" in path.parts
+
+
+def top_folder(entries):
+    """The folder with most of what is handed in; of two, the one nearer to the root."""
+    wanted = {"word2vec.py", "sgd.py", PARAMS}
+    found = Counter(entry.path.parent for entry in entries if entry.path.name in wanted)
+    root = PurePosixPath()
+    if not found or root in found:
+        return root
+    return min(found, key=lambda folder: (-found[folder], len(folder.parts), str(folder)))
+
+
+def shorten(notes, most=10):
+    """The first notes, and how many there are besides."""
+    return notes if len(notes) <= most else notes[:most] + [f"... and {len(notes) - most} more."]

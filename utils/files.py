@@ -1,0 +1,33 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replacing(path, mode="wb", **options):
+    """Open a temporary file that takes the place of `path` when the `with` block ends well.
+
+    If the block raises, or the process is killed, whatever was at `path` stays as it was.
+    """
+    path = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    try:
+        with open(descriptor, mode, **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp lets nobody else read it
+        os.replace(temporary, path)
+    except BaseException:
+        os.remove(temporary)
+        raise
+
+
+def current_umask():
+    """The permissions that new files are not given; there is no way but to set it and back."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
