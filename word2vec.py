@@ -338,13 +338,11 @@ def lay_out(centers, counts, outside, negatives, V, batch_size=BATCH_SIZE):
     a row for each outside word. V is the number of words.
     """
     n_negatives = negatives.shape[1]
-    batches = np.arange(len(centers) // batch_size)
-    batch_V = batches * V  # added to a word, tells it from the same word in another minibatch
+    n_batches = len(centers) // batch_size
 
     # Windows of one centre word next to each other, so that its row of B is one stretch of scores.
-    words = centers + np.repeat(batch_V, batch_size)
-    windows = np.argsort(words, kind="stable")
-    words = words[windows]
+    windows = np.lexsort((centers, np.repeat(np.arange(n_batches), batch_size)))
+    words = centers[windows]
     pairs, counts = take_runs(counts, windows)
     targets = np.empty((len(pairs), 1 + n_negatives), dtype=np.int32)
     targets[:, 0] = outside.take(pairs)
@@ -352,36 +350,38 @@ def lay_out(centers, counts, outside, negatives, V, batch_size=BATCH_SIZE):
     window_ends = np.cumsum(counts) * (1 + n_negatives)
     score_bounds = np.concatenate(([0], window_ends[batch_size - 1 :: batch_size]))
     n_scores = np.diff(score_bounds)
-    first_score = np.repeat(score_bounds[:-1], n_scores)  # of the minibatch, for each score
+    first_score = np.repeat(score_bounds[:-1].astype(np.int32), n_scores)  # of the minibatch
 
-    is_first = starts_of_runs(words)
+    is_first = starts_of_runs(words, np.arange(0, len(words), batch_size))
     starts = np.flatnonzero(is_first)
     center_bounds = np.searchsorted(starts, np.arange(0, len(words) + 1, batch_size))
     n_centers = np.diff(center_bounds)
-    center_rows = words[starts] - np.repeat(batch_V, n_centers)
+    center_rows = words[starts]
     center_starts = np.concatenate(([0], window_ends))[starts]
     center_starts -= np.repeat(score_bounds[:-1], n_centers)
     local = np.cumsum(is_first) - 1 - np.repeat(center_bounds[:-1], batch_size)
     centers = np.repeat(local.astype(np.int32), counts * (1 + n_negatives))
 
-    # Sort the scores of each minibatch by target: as numbers `minibatch, target, score` in one.
+    # Sort the scores of each minibatch by target: target and score as one number.
     bits = int(n_scores.max()).bit_length()
-    keys = targets.ravel() + np.repeat(batch_V, n_scores)
+    keys = targets.ravel().astype(np.uint32 if V << bits < 2**32 else np.int64)
     keys <<= bits
-    keys += np.arange(len(keys)) - first_score
-    keys.sort()
-    order = keys & ((1 << bits) - 1)
+    keys |= (np.arange(len(keys), dtype=np.int32) - first_score).astype(keys.dtype)
+    for begin, end in zip(score_bounds, score_bounds[1:]):
+        keys[begin:end].sort()
+    order = (keys & ((1 << bits) - 1)).astype(np.int32)
     keys >>= bits
-    is_first = starts_of_runs(keys)
+    is_first = starts_of_runs(keys, score_bounds[:-1])
     starts = np.flatnonzero(is_first)
     outside_bounds = np.searchsorted(starts, score_bounds)
     n_outside = np.diff(outside_bounds)
-    outside_rows = keys[starts] - np.repeat(batch_V - V, n_outside)
+    outside_rows = keys[starts].astype(np.int32) + V
     outside_starts = starts - np.repeat(score_bounds[:-1] - n_scores, n_outside)
-    local = np.cumsum(is_first) - np.repeat(outside_bounds[:-1] - n_centers + 1, n_scores)
+    local = np.cumsum(is_first, dtype=np.int32)
+    local += np.repeat((n_centers - 1 - outside_bounds[:-1]).astype(np.int32), n_scores)
 
     scores = order + first_score
-    local_targets = np.empty(len(scores), dtype=np.int32)
+    local_targets = np.empty_like(local)
     local_targets[scores] = local
     row_bounds = center_bounds + outside_bounds
     arrays = (
@@ -390,19 +390,20 @@ def lay_out(centers, counts, outside, negatives, V, batch_size=BATCH_SIZE):
         interleave(
             (center_starts, center_bounds),
             (outside_starts, outside_bounds),
-            (2 * n_scores, np.arange(len(batches) + 1)),
+            (2 * n_scores, np.arange(n_batches + 1)),
         ),
         interleave((local_targets, score_bounds), (centers.take(scores), score_bounds)),
-        order.astype(np.int32),
+        order,
     )
     return Minibatches(arrays, row_bounds, score_bounds, batch_size, n_negatives)
 
 
-def starts_of_runs(a):
-    """Whether each entry of an array differs from the one before."""
-    differs = np.ones(len(a), dtype=bool)
-    np.not_equal(a[1:], a[:-1], out=differs[1:])
-    return differs
+def starts_of_runs(a, bounds):
+    """Whether each entry of an array differs from the one before, or is at one of the bounds."""
+    starts = np.empty(len(a), dtype=bool)
+    np.not_equal(a[1:], a[:-1], out=starts[1:])
+    starts[bounds] = True
+    return starts
 
 
 def take_runs(lengths, order):

@@ -20,7 +20,7 @@ import numpy as np
 from utils.python_random import to_numpy, to_python
 
 WINDOWS_PER_SEGMENT = 64  # segments meet after 15 windows on average, and those are parsed twice
-BLOCK = 1 << 14  # outputs
+BLOCK = 1 << 15  # outputs handled together, few enough for the processor's cache
 PAST_THE_END = -1  # stands for a noise word beyond the last output; no word has this number
 
 
@@ -90,26 +90,28 @@ class Parser:
 
     def __init__(self, dataset, window_size, negatives):
         subsample = dataset.subsample()
-        self._tokens, self._starts = subsample.tokens, subsample.offsets[:-1]
-        self._lengths = subsample.lengths()
-        self._length_shifts = shift_below(np.arange(self._lengths.max() + 1))
-        self._window_size = window_size
+        self._tokens = subsample.tokens
+        self._starts = subsample.offsets[:-1]
+        self._lengths = subsample.lengths().astype(np.int32)
         self._negatives = negatives
-        self._sizes = DrawsBelow(window_size)
-        self._sentences = DrawsBelow(len(self._lengths))
+        self._size_bits = leading_bits(window_size)
+        self._sentence_bits = leading_bits(len(self._lengths))
+        self._length_bits = leading_bits(np.arange(self._lengths.max() + 1))
         self._noise = Noise(dataset.sampleTable())
-        self._outputs = Buffer(np.uint32)
-        self._owner = Buffer(np.int32)
+        self._outputs, self._owner = Buffer(np.uint32), Buffer(np.int32)
         self._outputs_per_window = 10.0 + 10.0 * negatives  # a guess, bettered by every draw
-        side = np.arange(1, window_size + 1)
+        side = np.arange(1, window_size + 1, dtype=np.int32)
         self._around = np.concatenate((-side[::-1], side))
+        # Which of these places a window of each size takes in.
+        self._reach = np.abs(self._around) <= np.arange(window_size + 1)[:, None]
 
     def draw_from(self, state, n_windows):
         """`Windows` drawn from a state of `random`, and the state after them."""
         parts, missing, used = [], n_windows, 0
         while missing > 0:
             n_outputs = int(1.02 * self._outputs_per_window * missing) + 1000
-            part = self._parse(to_numpy(state), n_outputs).part(0, missing)
+            part, snapshots = self._parse(state, n_outputs)
+            part = part.part(0, missing)
             if len(part.centers) == 0:
                 self._outputs_per_window *= 2
                 continue
@@ -118,18 +120,21 @@ class Parser:
             parts.append(part._replace(ends=part.ends + used))
             missing -= len(part.centers)
             used += end
-            state = state_after(state, end)
+            bit_generator = np.random.MT19937()
+            bit_generator.state = snapshots[end // BLOCK]
+            bit_generator.random_raw(end % BLOCK, output=False)
+            state = to_python(bit_generator, state)
         return concatenate(parts, self._negatives), state
 
-    def _parse(self, bit_generator, n_outputs):
-        """All whole `Windows` in so many outputs of a generator, the first window's first."""
+    def _parse(self, state, n_outputs):
+        """All whole `Windows` in so many outputs from a state of `random` on.
+
+        Also returns the states of NumPy's generator at every BLOCK outputs.
+        """
         outputs = self._outputs.get(n_outputs + 1)
-        for begin in range(0, n_outputs, BLOCK):
-            end = min(begin + BLOCK, n_outputs)
-            outputs[begin:end] = bit_generator.random_raw(end - begin)
+        snapshots = self._generate(state, outputs[:-1])
         outputs[-1] = 0
-        for draws in (self._sizes, self._sentences, self._noise):
-            draws.read(outputs)
+        self._noise.read(outputs)
 
         step = int(WINDOWS_PER_SEGMENT * self._outputs_per_window) + 1
         position = np.arange(0, n_outputs, step)
@@ -150,41 +155,54 @@ class Parser:
             rounds.append((segment, position, windows))
             whole = windows.ends <= n_outputs
             segment, position = segment[whole], windows.ends[whole]
-        return true_parse(rounds, owner, stop, n_outputs)
+        return true_parse(rounds, owner, stop, n_outputs), snapshots
+
+    def _generate(self, state, outputs):
+        """Fill an array with the outputs from a state of `random` on; see `_parse`."""
+        bit_generator = to_numpy(state)
+        snapshots = []
+        for begin in range(0, len(outputs), BLOCK):
+            snapshots.append(bit_generator.state)
+            block = outputs[begin : begin + BLOCK]
+            block[:] = bit_generator.random_raw(len(block))
+        return [*snapshots, bit_generator.state]
 
     def _parse_one_each(self, outputs, position):
         """The window that begins at each position, with ends as positions.
 
         The end is past the outputs where they do not suffice; such a window is not to be used.
         """
-        size, position = self._sizes.draw(position)
-        position, centers, words, is_outside = self._draw_contexts(outputs, position, size + 1)
-        place = np.flatnonzero(is_outside)
-        counts = np.bincount(place // len(self._around), minlength=len(position))
+        size, position = draw_below(outputs, position, *self._size_bits)
+        size += 1
+        center, words, is_outside, position = self._draw_contexts(outputs, position, size)
+        while True:
+            place = np.flatnonzero(is_outside)
+            counts = np.bincount(place // len(self._around), minlength=len(position))
+            # Again for those that have no neighbour but the centre word itself.
+            again = np.flatnonzero((counts == 0) & (position < len(outputs)))
+            if len(again) == 0:
+                break
+            center[again], words[again], is_outside[again], position[again] = self._draw_contexts(
+                outputs, position[again], size[again]
+            )
         outside = words.take(place)
         negatives, ends = self._noise.draw(position, counts, outside, self._negatives)
-        return Windows(centers, counts, outside, negatives, ends)
+        return Windows(center, counts, outside, negatives, ends)
 
     def _draw_contexts(self, outputs, position, size):
-        """Draw a centre word; the words near by, and which of them are its outside words."""
-        sentence, position = self._sentences.draw(position)
+        """Draw a centre word each; the words near by, and which of them are outside words."""
+        sentence, position = draw_below(outputs, position, *self._sentence_bits)
         start, length = self._starts.take(sentence), self._lengths.take(sentence)
-        index, position = draw_below(outputs, position, self._length_shifts.take(length), length)
+        shift, bound = (table.take(length) for table in self._length_bits)
+        index, position = draw_below(outputs, position, shift, bound)
         center = self._tokens.take(start + index)
         place = index[:, None] + self._around
         words = self._tokens.take(start[:, None] + place, mode="clip")
-        reach = np.abs(self._around) <= np.arange(self._window_size + 1)[:, None]
-        is_outside = reach.take(size, axis=0)
+        is_outside = self._reach.take(size, axis=0)
         is_outside &= place >= 0
         is_outside &= place < length[:, None]
         is_outside &= words != center[:, None]
-        # Again for those that have no neighbour but the centre word itself.
-        again = ~np.logical_or.reduce(is_outside, axis=1) & (position < len(outputs))
-        if again.any():
-            position[again], center[again], words[again], is_outside[again] = self._draw_contexts(
-                outputs, position[again], size[again]
-            )
-        return position, center, words, is_outside
+        return center, words, is_outside, position
 
 
 class Buffer:
@@ -200,61 +218,37 @@ class Buffer:
         return self._array[:n]
 
 
-class DrawsBelow:
-    """What `random.randint(0, n - 1)` would draw from any place of a stretch of outputs on.
-
-    A draw takes the first output whose leading bits are below n. `ends` are the positions after
-    such outputs, and last one past the end; `before` counts them up to each position.
-    """
-
-    def __init__(self, n):
-        self._n, self._shift = n, shift_below(n)
-        self._buffers = Buffer(np.int32), Buffer(np.int32)
-
-    def read(self, outputs):
-        """Find the draws in these outputs, which end with a 0 that is not one."""
-        self._outputs = outputs
-        ends, before = (buffer.get(len(outputs)) for buffer in self._buffers)
-        found = before[0] = 0
-        for begin in range(0, len(outputs) - 1, BLOCK):
-            leading = outputs[begin : min(begin + BLOCK, len(outputs) - 1)] >> self._shift
-            accepted = leading < self._n
-            after = before[begin + 1 : begin + 1 + len(leading)]
-            np.cumsum(accepted, out=after)
-            after += found
-            place = np.flatnonzero(accepted)
-            ends[found : found + len(place)] = place
-            ends[found : found + len(place)] += begin + 1
-            found += len(place)
-        ends[found] = len(outputs)
-        self.ends, self.before = ends[: found + 1], before
-
-    def draw(self, position):
-        """One draw from each position on: the values and the positions after them."""
-        number = self.before.take(position, mode="clip")
-        return self.values(number), self.ends[number]
-
-    def values(self, numbers):
-        """The values of draws with these numbers."""
-        return self._outputs.take(self.ends[numbers] - 1, mode="clip") >> self._shift
-
-
 class Noise:
-    """The noise words that would be drawn from any place of a stretch of outputs on."""
+    """The noise words that would be drawn from any place of a stretch of outputs on.
+
+    Every output whose leading bits are below the table's length gives one: `_words`, up to the
+    position in `_ends`. `_before` counts them up to each position. The first two have one entry
+    more, for what is drawn past the end.
+    """
 
     def __init__(self, table):
         self._table = table
-        self._draws = DrawsBelow(len(table))
-        self._buffer = Buffer(np.int32)
+        self._shift, self._bound = leading_bits(len(table))
+        self._buffers = Buffer(np.int32), Buffer(np.int32), Buffer(np.int32)
 
     def read(self, outputs):
-        """Find the noise words in these outputs."""
-        self._draws.read(outputs)
-        self._words = self._buffer.get(len(self._draws.ends))
-        for begin in range(0, len(self._words), BLOCK):
-            entries = self._draws.values(slice(begin, begin + BLOCK))
-            self._table.take(entries, out=self._words[begin : begin + BLOCK], mode="clip")
-        self._words[-1] = PAST_THE_END
+        """Find the noise words in these outputs, of which the last is not one."""
+        words, ends, before = (buffer.get(len(outputs)) for buffer in self._buffers)
+        found = before[0] = 0
+        for begin in range(0, len(outputs) - 1, BLOCK):
+            block = outputs[begin : min(begin + BLOCK, len(outputs) - 1)]
+            accepted = block <= self._bound
+            after = before[begin + 1 : begin + 1 + len(block)]
+            np.cumsum(accepted, out=after)
+            after += found
+            place = np.flatnonzero(accepted)
+            entries = block.take(place) >> self._shift
+            self._table.take(entries, out=words[found : found + len(place)], mode="clip")
+            ends[found : found + len(place)] = place
+            ends[found : found + len(place)] += begin + 1
+            found += len(place)
+        words[found], ends[found] = PAST_THE_END, len(outputs)
+        self._words, self._ends, self._before = words[: found + 1], ends[: found + 1], before
 
     def draw(self, position, counts, outside, k):
         """k negatives for each outside word of windows, drawn from the windows' positions on.
@@ -264,7 +258,7 @@ class Noise:
         """
         if k == 0:
             return np.empty((len(outside), 0), dtype=np.int32), position
-        begin = self._draws.before.take(position, mode="clip")
+        begin = self._before.take(position, mode="clip")
         end = begin + k * counts
         start = np.repeat(end - k * np.cumsum(counts), counts) + np.arange(0, k * len(outside), k)
         words = self._words.take(start[:, None] + np.arange(k), mode="clip")
@@ -276,7 +270,7 @@ class Noise:
             words[pairs], end[redo] = self._draw_skipping(
                 begin[redo], counts[redo], outside[pairs], k
             )
-        return words, np.maximum(position, self._draws.ends.take(end - 1, mode="clip"))
+        return words, np.maximum(position, self._ends.take(end - 1, mode="clip"))
 
     def _draw_skipping(self, begin, counts, outside, k):
         """As `draw`, where begin and end are numbers of draws and any draw may be skipped."""
@@ -299,27 +293,32 @@ class Noise:
                 used = now_used
 
 
-def shift_below(n):
-    """How far `random` shifts a 32-bit output to draw below n: it keeps n.bit_length() bits."""
-    return (32 - np.frexp(n)[1]).astype(np.uint32)
+def leading_bits(n):
+    """How `random` draws below n: by the leading n.bit_length() bits of a 32-bit output.
 
-
-def draw_below(outputs, position, shift, n):
-    """One draw below n from each position on, as `random.randint(0, n - 1)` makes it.
-
-    It is the first output from there whose leading bits are below n. Returns the values and the
-    positions after them. The outputs end with a 0, which is below any n: a position after that
-    means that they do not suffice.
+    Returns the shift that leaves these bits, and the largest output that is not rejected.
     """
-    value = outputs.take(position, mode="clip") >> shift
+    shift = (32 - np.frexp(n)[1]).astype(np.uint32)
+    return shift, (np.asarray(n, dtype=np.uint32) << shift) - np.uint32(1)
+
+
+def draw_below(outputs, position, shift, bound):
+    """One draw from each position on, as `random.randint(0, n - 1)` makes it.
+
+    `shift` and `bound` are `leading_bits(n)`, for one n or one for each position. Returns the
+    values and the positions after them. The outputs end with a 0, which no draw rejects: a position
+    after that means that they do not suffice.
+    """
+    drawn = outputs.take(position, mode="clip")
     after = position + 1
-    again = np.flatnonzero(value >= n)
+    again = np.flatnonzero(drawn > bound)
     while len(again):
-        value_again = outputs.take(after[again], mode="clip") >> shift[again]
-        after[again] += 1
-        value[again] = value_again
-        again = again[value_again >= n[again]]
-    return value, after
+        here = after[again]
+        after[again] = here + 1
+        drawn_again = outputs.take(here, mode="clip")
+        drawn[again] = drawn_again
+        again = again[drawn_again > (bound[again] if bound.ndim else bound)]
+    return (drawn >> shift).view(np.int32), after
 
 
 def true_parse(rounds, owner, stop, n_outputs):
