@@ -1,5 +1,6 @@
 # make run     train the word vectors and draw them; ARGS="--help" shows the options
-# make test    all tests but the slow ones
+# make test    all tests but the slow ones; make test-slow those
+# make bench   the training measured beside gensim's
 #
 # Each makes a virtual environment in .venv first, if there is none. PYTHON=python3.12 names another
 # Python than python3.
@@ -16,8 +17,8 @@ test: .venv/installed
 	$(python) -m pytest -q -rs -m "not slow" tests
 
 # gensim is needed for nothing but comparing with it.
-test-all: .venv/installed .venv/installed-gensim
-	$(python) -m pytest -q -rs tests
+test-slow: .venv/installed .venv/installed-gensim
+	$(python) -m pytest -q -rs -m slow tests
 
 bench: .venv/installed .venv/installed-gensim
 	@$(python) bench.py $(ARGS)
@@ -33,4 +34,4 @@ bench: .venv/installed .venv/installed-gensim
 	@$(pip) "gensim>=4.3"
 	@touch $@
 
-.PHONY: run test test-all bench
+.PHONY: run test test-slow bench

@@ -279,15 +279,15 @@ def neg_sampling_minibatch(wordVectors, centers, counts, outside, negatives):
     `NegSampling`, of which this does one.
     """
     minibatch = lay_out(centers, counts, outside, negatives, len(wordVectors) // 2, len(centers))[0]
-    return NegSampling()(wordVectors, minibatch)
+    loss, (rows, values, _) = NegSampling()(wordVectors, minibatch)
+    return loss, (rows, values)
 
 
 class Minibatch(NamedTuple):
     """A minibatch as a small problem of its own, on the R rows of `wordVectors` it touches.
 
-    Each pair (c, o) has K + 1 scores u^T v_c, that of o first. A score belongs to one row of centre
-    vectors and one of outside vectors, its target; the local rows are numbered from 0, centres
-    first. `indptr` and `indices` are the pattern of the (R, R) matrix
+    Each pair (c, o) has K + 1 scores u^T v_c, that of o first: S = P (K + 1) of them. The u of a
+    score is its target. The rows are numbered anew from 0, local rows, those of centres first. `indptr` and `indices` are the pattern of the (R, R) matrix
 
         G = [ 0    B ]      B[c, u] = dJ/d(u^T v_c), summed over the scores of v_c with u
             [ B^T  0 ]
@@ -297,7 +297,7 @@ class Minibatch(NamedTuple):
     """
 
     rows: np.ndarray  # (R,) of wordVectors, each once
-    centers: np.ndarray  # (S,) local row of each score's centre vector
+    centers: np.ndarray  # (P,) local row of each pair's centre vector
     indptr: np.ndarray  # (R + 1,)
     indices: np.ndarray  # (2S,) the first S of them: local row of each score's target
     order: np.ndarray  # (S,) the scores sorted by target
@@ -320,9 +320,10 @@ class Minibatches:
         rows, centers, indptr, indices, order = self._arrays
         row, row_end = self._row_bounds[i], self._row_bounds[i + 1]
         score, score_end = self._score_bounds[i], self._score_bounds[i + 1]
+        scores_of_pair = 1 + self._n_negatives
         return Minibatch(
             rows[row:row_end],
-            centers[score:score_end],
+            centers[score // scores_of_pair : score_end // scores_of_pair],
             indptr[row + i : row_end + i + 1],
             indices[2 * score : 2 * score_end],
             order[score:score_end],
@@ -360,7 +361,8 @@ def lay_out(centers, counts, outside, negatives, V, batch_size=BATCH_SIZE):
     center_starts = np.concatenate(([0], window_ends))[starts]
     center_starts -= np.repeat(score_bounds[:-1], n_centers)
     local = np.cumsum(is_first) - 1 - np.repeat(center_bounds[:-1], batch_size)
-    centers = np.repeat(local.astype(np.int32), counts * (1 + n_negatives))
+    pair_centers = np.repeat(local.astype(np.int32), counts)
+    score_centers = np.repeat(pair_centers, 1 + n_negatives)
 
     # Sort the scores of each minibatch by target: target and score as one number.
     bits = int(n_scores.max()).bit_length()
@@ -386,13 +388,13 @@ def lay_out(centers, counts, outside, negatives, V, batch_size=BATCH_SIZE):
     row_bounds = center_bounds + outside_bounds
     arrays = (
         interleave((center_rows, center_bounds), (outside_rows, outside_bounds)),
-        centers,
+        pair_centers,
         interleave(
             (center_starts, center_bounds),
             (outside_starts, outside_bounds),
             (2 * n_scores, np.arange(n_batches + 1)),
         ),
-        interleave((local_targets, score_bounds), (centers.take(scores), score_bounds)),
+        interleave((local_targets, score_bounds), (score_centers.take(scores), score_bounds)),
         order,
     )
     return Minibatches(arrays, row_bounds, score_bounds, batch_size, n_negatives)
@@ -432,47 +434,47 @@ class NegSampling:
     """`word2vec_sgd_wrapper` with `negSamplingLossAndGradient`, for one `Minibatch` at a time.
 
     Called with `wordVectors` (2V, D) and a minibatch, returns the mean loss and the gradient as
-    `(rows, values)`, like `neg_sampling_minibatch`. Keeps buffers between calls.
+    `(rows, values, wordVectors[rows])`; the last, which spares `sgd` to take them again, is valid
+    until the next call.
     """
 
     def __init__(self):
-        self._local = self._products = self._factors = np.empty((0, 0))
+        self._local = self._targets = np.empty((0, 0))
         self._matrices = {}
 
     def __call__(self, wordVectors, minibatch):
         rows, centers, indptr, indices, order, n_windows, n_negatives = minibatch
-        R, S, D = len(rows), len(centers), wordVectors.shape[1]
+        R, S, D = len(rows), len(order), wordVectors.shape[1]
         self._make_room(R, S, D)
 
-        # take, with out and mode="clip", costs a third of indexing.
+        # The rows once into the cache. take, with out and mode="clip", costs a third of indexing.
         local = wordVectors.take(rows, axis=0, out=self._local[:R], mode="clip")
-        products = local.take(indices[:S], axis=0, out=self._products[:S], mode="clip")
-        products *= local.take(centers, axis=0, out=self._factors[:S], mode="clip")
-        x = products @ self._ones  # u^T v_c; one product costs a fifth of S small ones
-        true = slice(None, None, 1 + n_negatives)
-        np.negative(x[true], out=x[true])
+        targets = local.take(indices[:S], axis=0, out=self._targets[:S], mode="clip")
+        v = local.take(centers, axis=0, mode="clip")[:, :, np.newaxis]  # (P, D, 1)
+        x = targets.reshape(-1, 1 + n_negatives, D) @ v  # u^T v_c, (P, K + 1, 1)
+        x[:, 0] *= -1  # np.negative in place goes wrong in NumPy 2.4 for K = 7 (a stride of 64 bytes)
 
         # In x = -u_o^T v_c or u_k^T v_c: J = sum log(1 + e^x), dJ/dx = e^x / (1 + e^x); both by
         # way of e = e^-|x|, which cannot overflow.
         e = np.exp(-np.abs(x))
         denominator = 1.0 + e
-        loss = (np.log(denominator).sum() + np.maximum(x, 0).sum()) / n_windows
+        loss = (np.log(denominator) + np.maximum(x, 0)).sum() / n_windows
         denominator *= n_windows
         entries = np.empty(2 * S)
-        delta = np.divide(np.maximum(e, x >= 0), denominator, out=entries[:S])
-        np.negative(delta[true], out=delta[true])
+        delta = np.divide(np.maximum(e, x >= 0), denominator, out=entries[:S].reshape(x.shape))
+        delta[:, 0] *= -1
         delta.take(order, out=entries[S:], mode="clip")
 
         # Both gradients in one product, by a matrix that is filled rather than built.
         G = self._matrix(R)
         G.indptr, G.indices, G.data = indptr, indices, entries
-        return loss, (rows, G @ local)
+        return loss, (rows, G @ local, local)
 
     def _make_room(self, R, S, D):
         if R > len(self._local) or D != self._local.shape[1]:
-            self._local, self._ones = np.empty((R + R // 4, D)), np.ones(D)
-        if S > len(self._products) or D != self._products.shape[1]:
-            self._products, self._factors = np.empty((2, S + S // 4, D))
+            self._local = np.empty((R + R // 4, D))
+        if S > len(self._targets) or D != self._targets.shape[1]:
+            self._targets = np.empty((S + S // 4, D))
 
     def _matrix(self, R):
         if R not in self._matrices:
