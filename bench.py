@@ -9,12 +9,9 @@ last, with drawing the subsample and the samples, without loading the data; gens
 `Word2Vec.train` on the same subsampled sentences, its time scaled to the same number of pairs.
 """
 
-import os
-
-import run  # first, as it sets the number of threads
-
 import argparse
 import json
+import os
 import platform
 import random
 import statistics
@@ -23,6 +20,8 @@ import sys
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
+
+import run  # before NumPy, as it sets the number of threads
 
 import numpy as np
 
@@ -349,9 +348,10 @@ def processor():
     """The name of the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+            fields = [line.partition(":") for line in file]
     except OSError:
-        names = []
+        fields = []
+    names = [value.strip() for name, _, value in fields if name.strip() == "model name"]
     return names[0] if names else platform.processor() or platform.machine()
 
 
@@ -374,8 +374,9 @@ def main():
         status = 130
     print(f"Data: {folder.name}. Medians of {options.rounds}. {machine()}\n\n{table}")
     if options.json:
+        report = {"data": folder.name, "machine": machine(), "rows": table.rows}
         with replacing(options.json, "w", encoding="utf-8") as file:
-            json.dump({"data": folder.name, "machine": machine(), "rows": table.rows}, file, indent=2)
+            json.dump(report, file, indent=2)
     sys.exit(status)
 
 

@@ -27,8 +27,8 @@ PAST_THE_END = -1  # stands for a noise word beyond the last output; no word has
 class Windows(NamedTuple):
     """Skip-gram windows in the order they were drawn.
 
-    Window i has the centre word `centers[i]` and `counts[i]` outside words. The outside words of all
-    windows stand end to end in `outside`, each with its row of `negatives`.
+    Window i has the centre word `centers[i]` and `counts[i]` outside words. The outside words of
+    all windows stand end to end in `outside`, each with its row of `negatives`.
     """
 
     centers: np.ndarray  # (n_windows,) int32
@@ -341,9 +341,9 @@ def true_parse(rounds, owner, stop, n_outputs):
 def take(windows, order):
     """The windows with these numbers, in this order."""
     counts = windows.counts[order]
-    first_pair = np.cumsum(windows.counts) - windows.counts
+    first_pair = (np.cumsum(windows.counts) - windows.counts)[order]
     # Where each pair comes from: the first pair of its window and on from there.
-    pairs = np.arange(counts.sum()) + np.repeat(first_pair[order] - np.cumsum(counts) + counts, counts)
+    pairs = np.repeat(first_pair - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
     return Windows(
         windows.centers[order],
         counts,
