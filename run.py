@@ -3,12 +3,18 @@
     python run.py                       # the assignment's run, 40,000 iterations
     python run.py --iterations 1000 --output /tmp/short
     python run.py --textbook            # the same numbers by the textbook functions, in hours
+    python run.py --corpus my.txt --dimension 50 --output my --export my/vectors.txt
     python run.py --help
 
 Started again, it goes on from the last save.
 """
 
 import os
+
+from utils import stopping
+
+if __name__ == "__main__":
+    stopping.exit_when_signalled("run.py")  # the imports take a while
 
 # The products here are too small to be worth a second thread, which would cost the worker its core.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -17,9 +23,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import argparse
 import contextlib
 import random
-import signal
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -28,9 +32,12 @@ import numpy as np
 import sgd
 import word2vec
 from utils import get_datasets
+from utils.files import check_writable
+from utils.progress import LossCurve, ProgressDisplay
 from utils.sampler import BulkSampler
-from utils.stream import MinibatchObjective, MinibatchStream, Worker
-from utils.treebank import CorpusError, StanfordSentiment
+from utils.stream import MinibatchObjective, MinibatchStream, Worker, WorkerError
+from utils.treebank import CorpusError, StanfordSentiment, TextCorpus, read_lines
+from utils.vectors import PROJECTOR_FILES, write_projector, write_text
 
 DATA_SEED = 314  # the assignment seeds `random` twice: before the data ...
 SEED = 31415  # ... and before training
@@ -50,14 +57,6 @@ class RunError(RuntimeError):
     """What keeps a run from being done; the message says what and what to do."""
 
 
-class Stopped(BaseException):
-    """The process was asked to end by a signal."""
-
-    def __init__(self, number, _frame=None):
-        super().__init__(number)
-        self.status = 128 + number
-
-
 # ------------------------------------------------------------------------------------- options
 def parse_options(arguments=None):
     """The command line as a namespace; exits with status 2 if it is wrong."""
@@ -67,28 +66,41 @@ def parse_options(arguments=None):
         epilog="saved_params_N.npy (V centre vectors, then V outside vectors) and "
         "saved_state_N.pickle are saved every 5000 iterations and at the end; started again with "
         "the same options, the run goes on from the last of them, to the same result.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    option = parser.add_argument
-    option("--iterations", type=at_least(1), default=40000, metavar="N", help="when to stop")
-    option("--dimension", type=at_least(1), default=10, metavar="D", help="length of the vectors")
-    option("--window", type=at_least(1), default=5, metavar="C", help="most words on each side")
-    option("--negatives", type=at_least(1), default=10, metavar="K", help="samples a word pair")
-    option("--step", type=positive, default=0.3, help="halved after every 20,000 iterations")
-    option("--loss", choices=LOSSES, default="negative-sampling", help="what to minimise")
-    option(
-        "--seed",
-        type=at_least(0),
-        metavar="N",
-        help="another start of the random numbers than the assignment's",
-    )
-    option("--output", type=Path, default=".", metavar="FOLDER", help="for saves and picture")
-    option("--fresh", action="store_true", help="start at iteration 1, whatever saves there are")
+    count = at_least(1)
+
+    option = parser.add_argument_group("text").add_argument
+    option("--corpus", type=Path, metavar="FILE", help="train on this UTF-8 text, a sentence a line")
+    option("--min-count", type=count, metavar="N", help="drop its words that are rarer (1)")
+    option("--repeats", type=count, metavar="N", help="of the text before subsampling (30, or as "
+           "many as keep it below 7 million words)")
+
+    option = parser.add_argument_group("training").add_argument
+    option("--iterations", type=count, default=40000, metavar="N", help="when to stop (%(default)s)")
+    option("--dimension", type=count, default=10, metavar="D", help="of the vectors (%(default)s)")
+    option("--window", type=count, default=5, metavar="C", help="most words on a side (%(default)s)")
+    option("--negatives", type=count, default=10, metavar="K", help="for a word pair (%(default)s)")
+    option("--step", type=positive, default=0.3, help="halved every 20,000 iterations (%(default)s)")
+    option("--loss", choices=LOSSES, default="negative-sampling", help="(%(default)s)")
+    option("--seed", type=at_least(0), metavar="N", help="other random numbers")
     option("--textbook", action="store_true", help="one word pair at a time: slow, same numbers")
+
+    option = parser.add_argument_group("results").add_argument
+    option("--output", type=Path, default=".", metavar="FOLDER", help="for saves and pictures (.)")
+    option("--fresh", action="store_true", help="remove all saves in that folder, and start anew")
+    option("--words", type=Path, metavar="FILE", help="draw the words in this file")
+    option("--loss-curve", action="store_true", help="draw loss_curve.png too")
+    option("--export", type=Path, metavar="FILE", help="write the centre vectors in word2vec's text "
+           "format, for gensim and others")
+    option("--export-projector", type=Path, metavar="FOLDER", help="write vectors.tsv and "
+           "metadata.tsv for the TensorBoard embedding projector")
+
     options = parser.parse_args(arguments)
     if options.seed is not None and options.seed >= 2**32:
         parser.error("argument --seed: must be below 2**32")
+    if options.min_count is not None and options.corpus is None:
+        parser.error("argument --min-count: needs --corpus")
     return options
 
 
@@ -111,14 +123,23 @@ def positive(text):
 
 
 # ------------------------------------------------------------------------------------- training
-def load_dataset():
+def load_dataset(repeats=None):
     """The dataset, fetched if it is not there, and its name."""
     folder = get_datasets.ensure_dataset()
     random.seed(DATA_SEED)
-    dataset = StanfordSentiment(folder)
+    dataset = StanfordSentiment(folder, repeats=repeats or 30)
     if folder == get_datasets.ROTTEN_TOMATOES_FOLDER:
         return dataset, "Rotten Tomatoes snippets (not the Stanford Sentiment Treebank)"
     return dataset, "Stanford Sentiment Treebank"
+
+
+def load_text(options):
+    """The text to train on and its name: `--corpus`, or else the dataset."""
+    if options.corpus is None:
+        return load_dataset(options.repeats)
+    random.seed(DATA_SEED)
+    text = TextCorpus(options.corpus, repeats=options.repeats, min_count=options.min_count or 1)
+    return text, options.corpus.name
 
 
 def initial_vectors(V, D, seed=None):
@@ -158,140 +179,185 @@ def settings_of(dataset, options):
     names = ["dimension", "window", "step", "loss", "seed"]
     if options.loss == "negative-sampling":
         names.append("negatives")
-    return {"corpus": dataset.fingerprint(), **{name: getattr(options, name) for name in names}}
+    # Dropping rare words shows in the fingerprint, since that is of the text without them.
+    text = {"corpus": dataset.fingerprint(), "repeats": dataset.repeats}
+    return {**text, **{name: getattr(options, name) for name in names}}
 
 
-def train(dataset, options, worker=None, progress=None):
+def train(dataset, options, worker=None, progress=sgd.print_progress):
     """Train as the options say, saving to and resuming from `options.output`: (2V, D)."""
     wordVectors = initial_vectors(len(dataset.tokens()), options.dimension, options.seed)
     make = textbook_objective if options.textbook else partial(fast_objective, worker=worker)
-    return sgd.sgd(
-        make(dataset, options),
-        wordVectors,
-        options.step,
-        options.iterations,
-        None,
-        True,
-        PRINT_EVERY,
-        progress=progress or ProgressDisplay(options.iterations),
-        folder=options.output,
-        settings=settings_of(dataset, options),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # sgd stops at what is not finite
+        return sgd.sgd(
+            make(dataset, options),
+            wordVectors,
+            options.step,
+            options.iterations,
+            None,
+            True,
+            PRINT_EVERY,
+            progress=progress,
+            folder=options.output,
+            settings=settings_of(dataset, options),
+        )
 
 
-class ProgressDisplay:
-    """Shows progress: one line that is written over on a terminal, else a line each time."""
-
-    def __init__(self, iterations, file=None):
-        self._iterations = iterations
-        self._file = file or sys.stdout
-        self._refreshing = self._file.isatty()
-        self._shown = 0.0
-
-    def __call__(self, progress):
-        last = progress.iteration == self._iterations
-        line = f"iter {progress.iteration}: {progress.smoothed_loss:f}"
-        if progress.speed == 0:
-            self._write(f"Going on from the save after iteration {progress.iteration}\n")
-        if last or not self._refreshing:
-            self._write(f"{line}\n")
-        elif time.monotonic() - self._shown >= 0.1:
-            left = (self._iterations - progress.iteration) / progress.speed if progress.speed else 0
-            self._write(f"{line}   {progress.speed:,.0f} iterations/s   {duration(left)} left\r")
-            self._shown = time.monotonic()
-
-    def _write(self, text):
-        clear = "\x1b[K" if self._refreshing else ""
-        print(clear + text, end="", file=self._file, flush=self._refreshing)
-
-
-def duration(seconds):
-    """Seconds as a person says them: 7 s, 3 min, 2 h 5 min."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
-# ------------------------------------------------------------------------------------- picture
-def draw(dataset, wordVectors, title, path):
-    """Draw the centre vectors of the assignment's words that the corpus has."""
+# ------------------------------------------------------------------------------------- pictures
+def words_to_draw(options, dataset):
+    """The words for the picture that the text has; says which it has not."""
+    words = PLOT_WORDS
+    if options.words is not None:
+        words = [word for _, line in read_lines(options.words) for word in line.lower().split()]
+        words = list(dict.fromkeys(words))
     tokens = dataset.tokens()
-    words = [word for word in PLOT_WORDS if word in tokens]
-    missing = [word for word in PLOT_WORDS if word not in tokens]
-    if missing:
-        print(f"Not in the corpus, so not in the picture: {' '.join(missing)}")
-    if not words:
-        raise RunError("none of the words for the picture is in the corpus")
+    missing = [word for word in words if word not in tokens]
+    if len(missing) < len(words):
+        if missing:
+            print(f"Not in the text, so not in the picture: {' '.join(missing)}")
+        return [word for word in words if word in tokens]
+    if options.words is not None:
+        raise RunError(f"none of the words in {options.words} is in the text")
+    print("No picture: none of the assignment's words is in the text; choose others with --words")
+    return []
+
+
+def draw_words(words, dataset, wordVectors, title, path):
+    """Draw the centre vectors of some words."""
     from utils.plot import save_word_plot  # matplotlib takes a while, and may be broken
 
-    save_word_plot(path, words, wordVectors[[tokens[word] for word in words]], title)
+    rows = [dataset.tokens()[word] for word in words]
+    left_out = save_word_plot(path, words, wordVectors[rows], title)
+    if left_out:
+        print(f"There was no room for: {' '.join(left_out)}")
+
+
+def draw_loss(curve, title, path):
+    """Draw how the loss went down."""
+    from utils.plot import save_loss_curve
+
+    if curve.iterations[0] > PRINT_EVERY:
+        title += f"; resumed, so only from iteration {curve.iterations[0]:,} on"
+    save_loss_curve(path, curve, sgd.ANNEAL_EVERY, title)
+
+
+# ------------------------------------------------------------------------------------- results
+@contextlib.contextmanager
+def output_folder(options):
+    """Make the folder, see that all results can be written, and keep other runs out of it."""
+    folder = options.output
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(open(folder / ".run.lock", "ab"))
+            if not get_datasets.try_lock(lock):
+                raise RunError(f"another run is at work in {folder.resolve()}; wait, or use --output")
+            check_writable(folder / sgd.params_file("", options.iterations))
+        except OSError as error:
+            raise RunError(f"cannot write to {folder}: {error.strerror}; use --output") from None
+        check_exports(options)
+        yield
+
+
+def check_exports(options):
+    """Raise RunError if an export cannot be written; makes the projector's folder."""
+    paths = [options.export] if options.export else []
+    try:
+        if options.export_projector:
+            options.export_projector.mkdir(parents=True, exist_ok=True)
+            paths += [options.export_projector / name for name in PROJECTOR_FILES]
+        for path in paths:
+            check_writable(path)
+    except OSError as error:
+        raise RunError(f"cannot write {error.filename}: {error.strerror}") from None
+
+
+def write_results(dataset, wordVectors, words, curve, title, options):
+    """Write all that was asked for, and say where it is."""
+    folder = options.output
+    centers = wordVectors[: len(dataset.words)]
+    results = []
+    if options.export:
+        results.append((options.export, partial(write_text, words=dataset.words, vectors=centers)))
+    if options.export_projector:
+        write = partial(write_projector, words=dataset.words, vectors=centers)
+        results.append((options.export_projector, write))
+    if words:
+        draw = partial(draw_words, words, dataset, wordVectors, title)
+        results.append((folder / "word_vectors.png", draw))
+    if options.loss_curve and curve.iterations:
+        results.append((folder / "loss_curve.png", partial(draw_loss, curve, title)))
+    elif options.loss_curve:
+        print("No loss curve: the run was done already; --fresh does it again")
+
+    for path, write in results:
+        try:
+            write(path)
+        except Exception as error:  # whatever is wrong with drawing, the training is done
+            raise RunError(f"the vectors are saved, but {path} could not be made: {error!r}") from error
+        print(f"Saved {path.resolve()}")
 
 
 # ------------------------------------------------------------------------------------- the run
-@contextlib.contextmanager
-def output_folder(folder):
-    """Make the folder, make sure that it can be written to, and keep other runs out of it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / ".run.lock", "ab") as lock:
-            if not get_datasets.try_lock(lock):
-                raise RunError(f"another run is at work in {folder.resolve()}; wait, or use --output")
-            yield
-    except OSError as error:
-        raise RunError(f"cannot write to {folder}: {error.strerror}; choose another --output") from None
-
-
 def run(options):
-    """Do it all: data, training, picture."""
-    with output_folder(options.output):
-        if options.fresh:
-            sgd.remove_saves(options.output)
+    """Do it all: data, training, results."""
+    curve = LossCurve()
+    with output_folder(options):
         with contextlib.ExitStack() as stack:
-            worker = None if options.textbook else stack.enter_context(Worker())
-            dataset, name = load_dataset()
-            print(f"Training on the {name}: {len(dataset.tokens()):,} words")
-            wordVectors = train(dataset, options, worker)
-        saved = options.output / f"saved_params_{options.iterations}.npy"
-        print(f"Saved the vectors in {saved.resolve()}")
-        picture = options.output / "word_vectors.png"
+            worker = None
+            if not options.textbook:
+                with stopping.deaf_children():
+                    worker = stack.enter_context(Worker())
+            dataset, name = load_text(options)
+            print(f"Training on {name}: {len(dataset.words):,} words")
+            words = words_to_draw(options, dataset)
+            if options.fresh:
+                sgd.remove_saves(options.output)
+            display = stack.enter_context(ProgressDisplay(options.iterations))
+            wordVectors = train(dataset, options, worker, lambda p: (display(p), curve(p)))
+        print(f"Saved {Path(sgd.params_file(options.output, options.iterations)).resolve()}")
         title = f"{name}, {options.iterations:,} iterations"
-        try:
-            draw(dataset, wordVectors, title, picture)
-        except Exception as error:  # whatever is wrong with drawing, the training is done
-            raise RunError(f"the vectors are saved, but no picture could be drawn: {error!r}") from error
-        print(f"Saved the picture in {picture.resolve()}")
+        write_results(dataset, wordVectors, words, curve, title, options)
+
+
+def run_with_advice(options):
+    """`run`, with what to do about saves of another run, or after a step that was too large."""
+    try:
+        run(options)
+    except sgd.SaveError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # the disk is the trouble
+        raise RunError(f"{error}; to remove all saves there and start anew, use --fresh") from error
+    except sgd.DivergenceError as error:
+        fresh = " and --fresh" if last_save(options) else ""
+        raise RunError(f"{error}: use --step{fresh}") from error
+
+
+def last_save(options):
+    """The number of the last save that this run could go on from, or None."""
+    try:
+        saves = sgd.saved_iterations(options.output)
+    except (OSError, sgd.SaveError):  # what matters has been said already
+        return None
+    return max((n for n in saves if n <= options.iterations), default=None)
+
+
+def advice(options):
+    """What becomes of a run that was stopped."""
+    save = last_save(options)
+    if save is None:
+        return " before the first save"
+    again = "without --fresh" if options.fresh else "the same command"
+    return f"; {again} goes on from {sgd.params_file(options.output, save)}"
 
 
 def main():
     """Run, and turn what goes wrong into one line and an exit status."""
     options = parse_options()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, raise_stopped)
-    try:
-        run(options)
-    except (RunError, CorpusError, get_datasets.DatasetError) as error:
-        sys.exit(f"run.py: {error}")
-    except sgd.SaveError as error:
-        sys.exit(f"run.py: {error}; to start at iteration 1 and remove all saves there, use --fresh")
-    except sgd.DivergenceError as error:
-        sys.exit(f"run.py: {error}; {last_save(options)}")
-    except Stopped as stopped:
-        print(f"\nStopped. {last_save(options)}".capitalize(), file=sys.stderr)
-        sys.exit(stopped.status)
-
-
-def raise_stopped(number, frame):
-    """A handler of signals."""
-    raise Stopped(number)
-
-
-def last_save(options):
-    """Where the run would go on if it were started again."""
-    saves = [n for n in sgd.saved_iterations(options.output) if n <= options.iterations]
-    if not saves:
-        return "no save was made yet"
-    return f"the last save is {sgd.params_file(options.output, max(saves))}; started again, the run goes on there"
+    errors = (RunError, CorpusError, get_datasets.DatasetError, sgd.SaveError, WorkerError)
+    stopping.run_command(
+        "run.py", partial(run_with_advice, options), errors, partial(advice, options)
+    )
 
 
 if __name__ == "__main__":

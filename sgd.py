@@ -7,12 +7,12 @@ It knows nothing of what it minimises: `f(x)` returns the loss and its gradient.
 """
 
 import contextlib
-import glob
 import hashlib
 import io
 import math
 import os
 import pickle
+import pickletools
 import random
 import re
 import sys
@@ -24,6 +24,14 @@ import numpy as np
 SAVE_PARAMS_EVERY = 5000  # iterations
 ANNEAL_EVERY = 20000  # iterations after which the step is halved
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one
+
+PLAIN_TYPES = (str, int, float, bool, type(None))
+PLAIN_OPCODES = frozenset(  # what pickles of tuples and dicts of such values are made of
+    "PROTO FRAME MARK STOP NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT "
+    "BINUNICODE SHORT_BINUNICODE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT SETITEM SETITEMS "
+    "BINPUT BINGET MEMOIZE".split()
+)
+PROTOCOL = 2  # the assignment's scaffold has a later one; so its saves are told from our cut ones
 
 
 class SaveError(RuntimeError):
@@ -78,7 +86,8 @@ def sgd(
     ----------
     f : callable
         `f(x)` returns the loss, a number, and the gradient: an array of the shape of x, or a pair
-        `(rows, values)` for one that is zero but in these rows of x, each named once. An `f` that
+        `(rows, values)` for one that is zero but in these rows of x, each named once; behind the
+        pair may stand `x[rows]`, if f has taken it anyway. An `f` that
         runs ahead of `random` (because it draws many iterations at once) has a method
         `sync_random()` that puts `random` where drawing one by one would have left it.
     x0 : array_like
@@ -98,8 +107,9 @@ def sgd(
         Called with a `Progress` when resuming, every PRINT_EVERY iterations, and after the last.
     folder : str
         Where the saves are.
-    settings : dict of plain values, optional
-        What else decides the result. It is kept in every save, and a save with others is refused.
+    settings : dict, optional
+        What else decides the result, numbers and texts by name. It is kept in every save, and a
+        save with others is refused.
 
     Returns
     -------
@@ -113,6 +123,8 @@ def sgd(
     SaveError
         If a save cannot be written, or none of those there can be used.
     """
+    if not is_plain(settings):
+        raise TypeError(f"settings must be a dict of numbers and texts, not {settings!r}")
     x = np.array(x0, dtype=np.float64, order="C")
     sync_random = getattr(f, "sync_random", lambda: None)
     start, smoothed = 0, None
@@ -129,33 +141,32 @@ def sgd(
         if smoothed is not None:
             progress(Progress(start, smoothed, smoothed, 0.0, step))
 
+    saved = start
     began = time.perf_counter()
     try:
         for iteration in range(start + 1, iterations + 1):
             loss, gradient = f(x)
             if not math.isfinite(loss):
-                raise DivergenceError(
-                    f"the loss is {loss} at iteration {iteration} with step {step:g}; "
-                    "try a smaller step"
-                )
+                raise diverged(f"the loss is {loss} at", iteration, step, folder, saved)
             x = descend(x, gradient, step)
             if postprocessing is not None:
                 x = postprocessing(x)
 
             if iteration % PRINT_EVERY == 0:
-                smoothed = loss if smoothed is None else SMOOTHING * smoothed + (1 - SMOOTHING) * loss
+                if smoothed is None:
+                    smoothed = loss
+                else:
+                    smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * loss
             if iteration % PRINT_EVERY == 0 or iteration == iterations:
-                speed = (iteration - start) / (time.perf_counter() - began)
+                speed = (iteration - start) / max(time.perf_counter() - began, 1e-9)
                 shown = loss if smoothed is None else smoothed
                 progress(Progress(iteration, loss, shown, speed, step))
             if useSaved and (iteration % SAVE_PARAMS_EVERY == 0 or iteration == iterations):
                 if not np.all(np.isfinite(x)):
-                    raise DivergenceError(
-                        f"parameters are not finite after iteration {iteration} with step "
-                        f"{step:g}; try a smaller step"
-                    )
+                    raise diverged("parameters not finite after", iteration, step, folder, saved)
                 sync_random()
                 save_params(iteration, x, folder=folder, smoothed_loss=smoothed, settings=settings)
+                saved = iteration
             if iteration % ANNEAL_EVERY == 0:
                 step *= 0.5
     finally:
@@ -166,40 +177,52 @@ def sgd(
 def descend(x, gradient, step):
     """x - step * gradient; in place if the gradient is a pair `(rows, values)`.
 
-    The pair stands for the gradient G with G[rows] = values and zeros elsewhere, no row twice.
+    The pair stands for the gradient G with G[rows] = values and zeros elsewhere, no row twice; a
+    third may follow, x[rows].
     """
     if not isinstance(gradient, tuple):
         return x - step * gradient
-    rows, values = gradient
+    rows, values, *at = gradient
     x = np.ascontiguousarray(x)
     values = step * values
-    np.subtract(x.take(rows, axis=0), values, out=values)
+    np.subtract(at[0] if at else x.take(rows, axis=0), values, out=values)
     # x[rows] = values, but three times as fast: with each row seen as one item.
     row = np.dtype((np.void, x.strides[0]))
-    np.put(x.reshape(len(x), -1).view(row), rows, values.reshape(len(values), -1).view(row))
+    values = values.reshape(-1, x.strides[0] // x.itemsize)
+    np.put(x.reshape(len(x), -1).view(row), rows, values.view(row))
     return x
+
+
+def diverged(what, iteration, step, folder, saved):
+    """The `DivergenceError` for an iteration, when the last good save is that of `saved`."""
+    last = params_file(folder, saved) if saved else "none"
+    return DivergenceError(
+        f"{what} iteration {iteration} with step {step:g} (last good save: {last}); "
+        "try a smaller step"
+    )
 
 
 # ------------------------------------------------------------------------------------- saves
 def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
     """Save the parameters after an iteration, and the state of `random`.
 
-    `saved_params_N.npy` holds the array, `saved_state_N.pickle` the state as the assignment has it
-    and behind it what resuming needs besides. Both are written under temporary names first, so
-    that whatever happens, a save is there whole or not at all. Raises `SaveError` if it fails.
+    `saved_params_N.npy` holds the array. `saved_state_N.pickle` holds the state, as the assignment
+    has it, and behind it what resuming needs besides and a checksum of it all. Both are written
+    under temporary names first: whatever happens, a save is there whole or does not count, and
+    those before it stay as they are. Raises `SaveError` if it fails.
     """
-    params = np.asarray(params)
     array = io.BytesIO()
-    np.save(array, params, allow_pickle=False)
+    np.save(array, np.asarray(params, dtype=np.float64, order="C"), allow_pickle=False)
     array = array.getvalue()
-    more = {
-        "sha256": hashlib.sha256(array).hexdigest(),  # pairs the two files
-        "smoothed_loss": None if smoothed_loss is None else float(smoothed_loss),
-        "settings": settings,
-    }
-    state = pickle.dumps(random.getstate(), protocol=4) + pickle.dumps(more, protocol=4)
+    state = pickle.dumps(random.getstate(), PROTOCOL)
+    smoothed_loss = None if smoothed_loss is None else float(smoothed_loss)
+    more = {"smoothed_loss": smoothed_loss, "settings": settings}
+    more["sha256"] = checksum(iter, array, state, more)
     # The array comes last: without it a save does not count.
-    contents = {state_file(folder, iter): state, params_file(folder, iter): array}
+    contents = {
+        state_file(folder, iter): state + pickle.dumps(more, PROTOCOL),
+        params_file(folder, iter): array,
+    }
     try:
         for path, content in contents.items():
             with open(path + ".tmp", "wb") as file:
@@ -209,11 +232,19 @@ def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
         for path in contents:
             os.replace(path + ".tmp", path)
     except OSError as error:
-        raise SaveError(f"cannot save iteration {iter} in {folder}: {error}") from error
+        raise SaveError(f"cannot save iteration {iter} in {folder}: {error.strerror}") from error
     finally:
         for path in contents:
-            if os.path.exists(path + ".tmp"):
+            with contextlib.suppress(OSError):
                 os.remove(path + ".tmp")
+
+
+def checksum(iteration, array, state, more):
+    """A sha256 of all there is to a save; it pairs the two files, and both with their names."""
+    digest = hashlib.sha256(repr((iteration, more["smoothed_loss"], more["settings"])).encode())
+    digest.update(state)
+    digest.update(array)
+    return digest.hexdigest()
 
 
 def load_saved_params():
@@ -250,55 +281,119 @@ def newest_save(folder, iterations=math.inf, shape=None, settings=None):
 
 
 def remove_saves(folder):
-    """Remove all saves in a folder."""
-    for iteration in saved_iterations(folder):
-        # The array first: without it, what is left is no save.
-        os.remove(params_file(folder, iteration))
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(state_file(folder, iteration))
+    """Remove all saves in a folder, and what killed ones have left."""
+    # Arrays go first: without it, what is left of a save does not count.
+    for name in sorted(file_names(folder)):
+        if re.fullmatch(r"saved_(params_[0-9]+\.npy|state_[0-9]+\.pickle)(\.tmp)?", name):
+            os.remove(os.path.join(folder, name))
 
 
 def saved_iterations(folder):
     """The iterations that have a file with parameters."""
-    names = map(os.path.basename, glob.glob(params_file(glob.escape(folder), "*")))
-    matches = (re.fullmatch(r"saved_params_(\d+)\.npy", name) for name in names)
+    pattern = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
+    matches = map(pattern.fullmatch, file_names(folder))
     return [int(match[1]) for match in matches if match]
 
 
+def file_names(folder):
+    """The names of what is in a folder; none if there is no such folder."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SaveError(f"cannot look for saves in {folder}: {error.strerror}") from error
+
+
 def read_save(folder, iteration):
-    """The `Save` of an iteration; raises `SaveError` for anything that is not one."""
+    """The `Save` of an iteration; raises `SaveError` for anything that is not a whole one."""
     path = params_file(folder, iteration)
     try:
-        with open(path, "rb") as file:
-            array = file.read()
-        params = np.lib.format.read_array(io.BytesIO(array), allow_pickle=False)
+        array = read_file(path)
+        params = parse_array(array)
         path = state_file(folder, iteration)
-        with open(path, "rb") as file:
-            state = PlainUnpickler(file).load()
-            more = PlainUnpickler(file).load() if file.peek(1) else {}
-        random.Random().setstate(state)
+        state, more = parse_state(read_file(path), iteration, array)
     except OSError as error:
         raise SaveError(f"cannot read {path}: {error.strerror}") from error
-    except Exception as error:  # pickle and numpy raise whatever broken bytes lead them to
-        raise SaveError(f"{path} is broken: {error}") from error
-    if more and more.get("sha256") != hashlib.sha256(array).hexdigest():
-        raise SaveError(f"{path} is not of the same save as {params_file(folder, iteration)}")
-    return Save(iteration, params, state, more.get("smoothed_loss"), more.get("settings"))
+    except Exception as error:  # NumPy and pickle raise whatever broken bytes lead them to
+        raise SaveError(f"{path} is broken: {str(error) or type(error).__name__}") from error
+    return Save(iteration, params, state, **more)
+
+
+def read_file(path):
+    """The bytes of a plain file; anything else might never end."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError("not a file")
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def parse_array(content):
+    """The finite float64 array in the bytes of an .npy file; ValueError for any other bytes."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("not a version of .npy that holds numbers")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype != np.float64:
+        raise ValueError(f"it holds {dtype}, not float64")
+    values = np.frombuffer(content, np.float64, offset=file.tell())
+    if not np.all(np.isfinite(values)):
+        raise ValueError("not all numbers are finite")
+    return np.array(values.reshape(shape, order="F" if fortran_order else "C"), order="C")
+
+
+def parse_state(content, iteration, array):
+    """The state of `random` in the bytes of a state file, and what else is there by name.
+
+    There is nothing else in a save of the assignment's own scaffold.
+    """
+    file = io.BytesIO(content)
+    generator = random.Random()
+    generator.setstate(load_plain(file))
+    state = content[: file.tell()]
+    if state == content and state[1] != PROTOCOL:
+        return generator.getstate(), {}
+    more = load_plain(file)
+    if not (is_plain(more["settings"]) and type(more["smoothed_loss"]) in (float, type(None))):
+        raise ValueError("not what sgd saves")
+    if more.pop("sha256") != checksum(iteration, array, state, more):
+        raise ValueError("the checksum is wrong, or that of another save")
+    return generator.getstate(), more
+
+
+def load_plain(file):
+    """Unpickle the next object of a file; refuse one that is more than plain values.
+
+    So no code is run, as a pickle can have it, and no memory taken but for what the file holds.
+    """
+    begin = file.tell()
+    for opcode, _, _ in pickletools.genops(file):
+        if opcode.name not in PLAIN_OPCODES:
+            raise pickle.UnpicklingError(f"pickle opcode {opcode.name} is refused")
+    file.seek(begin)
+    return pickle.load(file)
+
+
+def is_plain(settings):
+    """Whether settings are None, or a dict of numbers, texts and None by name."""
+    return settings is None or (
+        type(settings) is dict
+        and all(type(name) is str for name in settings)
+        and all(type(value) in PLAIN_TYPES for value in settings.values())
+    )
 
 
 def check_save(save, folder, shape, settings):
     """Raise `SaveError` if a save has parameters or settings of another run."""
     path = params_file(folder, save.iteration)
-    if save.params.dtype != np.float64 or not np.all(np.isfinite(save.params)):
-        raise SaveError(f"{path} does not hold finite float64 numbers")
     if shape is not None and save.params.shape != shape:
         raise SaveError(f"{path} has shape {save.params.shape}, this run needs {shape}")
     if settings is not None and save.settings is not None and save.settings != settings:
         names = sorted(settings.keys() | save.settings.keys())
         differ = [
-            f"{name} {save.settings.get(name)} (now {settings.get(name)})"
+            f"{name} {save.settings.get(name, 'unknown')} (now {settings.get(name, 'unknown')})"
             for name in names
-            if save.settings.get(name) != settings.get(name)
+            if save.settings.get(name, "unknown") != settings.get(name, "unknown")
         ]
         raise SaveError(f"{path} is of a run with {', '.join(differ)}")
 
@@ -311,13 +406,6 @@ def params_file(folder, iteration):
 def state_file(folder, iteration):
     """Where the state of `random` after an iteration is saved."""
     return os.path.join(folder, f"saved_state_{iteration}.pickle")
-
-
-class PlainUnpickler(pickle.Unpickler):
-    """Reads plain values only: a pickle that names a class or function is refused."""
-
-    def find_class(self, module, name):
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
 
 
 # ------------------------------------------------------------------------------------- check

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -31,3 +32,12 @@ def current_umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def check_writable(path):
+    """Raise OSError unless `replacing(path)` can put a file there; leaves nothing behind."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "there is something else than a file", str(path))
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass

@@ -61,8 +61,9 @@ def gradcheck_naive(f, x, gradientText):
         numerical = central_difference(f, x, index, state)
         analytic = gradient[index]
         scale = max(1, abs(numerical), abs(analytic))
-        # Put so that a gradient that is not a number fails.
-        if not abs(numerical - analytic) / scale <= TOLERANCE:
+        with np.errstate(invalid="ignore"):
+            difference = abs(numerical - analytic) / scale
+        if not difference <= TOLERANCE:  # put so that NaN fails, which infinities lead to as well
             raise GradientCheckError(
                 f"{gradientText}: gradient check failed at index {index}: "
                 f"your gradient is {analytic:.10g}, the numerical one is {numerical:.10g}"

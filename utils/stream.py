@@ -8,6 +8,7 @@ Why a process and not a thread: drawing and training both make many short NumPy 
 threads that do so spend most of their time handing Python's interpreter lock to and fro.
 """
 
+import contextlib
 import multiprocessing
 import pickle
 import random
@@ -130,6 +131,10 @@ class MinibatchObjective:
         return self._lossAndGradient(wordVectors, self._stream.next())
 
 
+class WorkerError(RuntimeError):
+    """The worker is gone, killed perhaps for want of memory; what it had drawn is lost."""
+
+
 class Worker:
     """A process that draws pieces ahead; used in a `with` statement, whose end is its end."""
 
@@ -153,7 +158,7 @@ class Worker:
         """Draw the pieces of `draw_pieces(*work)` from now on."""
         while self._pending:
             self._receive()
-        self._connection.send(work)
+        self._send(work)
         for slot in range(SLOTS):
             self._request(slot)
         self._slot = None
@@ -170,15 +175,26 @@ class Worker:
         return pickle.loads(head, buffers=buffers)
 
     def _request(self, slot):
-        self._connection.send(slot)
+        self._send(slot)
         self._pending += 1
+
+    def _send(self, message):
+        with worker_errors():
+            self._connection.send(message)
 
     def _receive(self):
         self._pending -= 1
-        try:
+        with worker_errors():
             return self._connection.recv()
-        except EOFError:
-            raise RuntimeError("the process that draws minibatches has ended") from None
+
+
+@contextlib.contextmanager
+def worker_errors():
+    """Raise `WorkerError` for what a pipe to an ended process leads to."""
+    try:
+        yield
+    except (EOFError, ConnectionError):
+        raise WorkerError("the process that draws minibatches has ended") from None
 
 
 def serve(connection, memory):

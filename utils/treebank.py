@@ -6,13 +6,15 @@
     dataset.getRandomContext(5)             # ('splash', ['make', 'a', 'and', 'even'])
 
 `Corpus` holds the tokens and does all sampling, `StanfordSentiment` adds the files of the Stanford
-Sentiment Treebank (Socher et al., 2013) with their labels and split. Names in camelCase are the
-assignment's; every random number comes from Python's `random`, in the assignment's order.
+Sentiment Treebank (Socher et al., 2013) with their labels and split, and `TextCorpus` reads any
+text. Names in camelCase are the assignment's; every random number comes from Python's `random`, in
+the assignment's order.
 """
 
 import bisect
 import hashlib
 import random
+from array import array
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from utils.python_random import to_numpy, to_python
 DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
 SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
+MAX_REPEATED = 7_000_000  # tokens before subsampling; 30 times the treebank's are 6.8 million
 NOISE_POWER = 0.75  # noise distribution: unigram counts to this power, ibid. section 2.2
 CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 3
 
@@ -51,18 +54,21 @@ class Corpus:
         Tokens are numbered by first appearance; `UNK`, with frequency 1, comes last.
     tablesize : int
         Entries of the noise table.
-    repeats : int
-        How often the sentences are repeated before subsampling.
+    repeats : int or None
+        How often the sentences are repeated before subsampling; None chooses what fits.
+    min_count : int
+        Words that occur less often are taken out of the sentences first.
     """
 
-    def __init__(self, sentences, tablesize=1000000, repeats=30):
-        if tablesize < 1 or repeats < 1:
+    def __init__(self, sentences, tablesize=1000000, repeats=30, min_count=1):
+        if tablesize < 1 or (repeats is not None and repeats < 1):
             raise ValueError(f"tablesize {tablesize} and repeats {repeats} must be at least 1")
         self.tablesize = tablesize
-        self.repeats = repeats
-        self._index, self._sentences = number_tokens(sentences)
+        self._index, self._sentences = drop_rare(*number_tokens(sentences), min_count)
         if not len(self._sentences.tokens):
-            raise CorpusError("the corpus has no words")
+            times = f" that occur {min_count} times" if min_count > 1 else ""
+            raise CorpusError(f"the corpus has no words{times}")
+        self.repeats = repeats or fitting_repeats(len(self._sentences.tokens))
         self._index[UNKNOWN] = len(self._index)
         self.words = list(self._index)
         self.frequencies = np.bincount(self._sentences.tokens, minlength=len(self.words))
@@ -139,14 +145,13 @@ class Corpus:
         at_risk = np.flatnonzero(reject)  # the other tokens are kept without a draw
         reject = reject[at_risk]
         parts, lengths = [], []
+        keep = np.ones(len(tokens), dtype=bool)
         for _ in range(self.repeats):
-            keep = np.ones(len(tokens), dtype=bool)
             keep[at_risk] = generator.random(len(at_risk)) >= reject
-            kept_before = np.concatenate(([0], np.cumsum(keep)))
-            length = np.diff(kept_before[offsets])
+            kept = np.flatnonzero(keep)
+            length = np.diff(np.searchsorted(kept, offsets))
             long_enough = length >= 2
-            keep &= np.repeat(long_enough, np.diff(offsets))
-            parts.append(tokens[keep])
+            parts.append(tokens.take(kept[np.repeat(long_enough, length)]))
             lengths.append(length[long_enough])
         offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
         subsample = Sentences(np.concatenate(parts), offsets)
@@ -264,7 +269,8 @@ class StanfordSentiment(Corpus):
     def _read_rows(self, name, separator, types, header=True):
         """Two typed columns of a file, split at the last separator of each line."""
         rows = []
-        for number, line in read_lines(self.path / name):
+        hint = "" if self.path.is_dir() else "; get the data with: sh get_datasets.sh"
+        for number, line in read_lines(self.path / name, hint=hint):
             if header and number == 1:
                 continue
             left, found, right = line.rpartition(separator)
@@ -277,11 +283,32 @@ class StanfordSentiment(Corpus):
         return rows
 
 
-def read_lines(path):
+class TextCorpus(Corpus):
+    """Any UTF-8 text: a sentence a line, tokens with white space between them, lower-cased here.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    tablesize, repeats, min_count : int
+        See `Corpus`. By default the text is repeated as often as fits.
+
+    Raises
+    ------
+    CorpusError
+        The file cannot be read, is not UTF-8, or has no words.
+    """
+
+    def __init__(self, path, tablesize=1000000, repeats=None, min_count=1):
+        lines = (line.lower().split() for _, line in read_lines(path))
+        super().__init__(lines, tablesize, repeats, min_count)
+
+
+def read_lines(path, error_type=CorpusError, hint=""):
     """Numbered lines of a UTF-8 file without their ends, from 1.
 
-    A byte-order mark is dropped. Raises `CorpusError` for a missing file and for broken UTF-8,
-    naming the line.
+    A byte-order mark is dropped. Raises `error_type` for a file that cannot be read, with the hint
+    what to do, and for broken UTF-8, naming the line.
     """
     try:
         with open(path, "rb") as file:
@@ -289,22 +316,41 @@ def read_lines(path):
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, text.rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
+        raise error_type(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
     except OSError as error:
-        hint = "" if path.parent.is_dir() else "; get the data with: sh get_datasets.sh"
-        raise CorpusError(f"cannot read {path}: {error.strerror}{hint}") from None
+        raise error_type(f"cannot read {path}: {error.strerror}{hint}") from None
 
 
 def number_tokens(sentences):
     """Token -> number in order of first appearance, and the sentences as `Sentences`."""
     index = {}
     number = index.setdefault
-    tokens, lengths = [], []
+    tokens, offsets = array("i"), array("q", [0])  # a quarter of the memory of lists
     for sentence in sentences:
-        tokens += [number(word, len(index)) for word in sentence]
-        lengths.append(len(sentence))
-    offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-    return index, Sentences(np.array(tokens, dtype=np.int32), offsets)
+        tokens.extend([number(word, len(index)) for word in sentence])
+        offsets.append(len(tokens))
+    return index, Sentences(np.array(tokens, dtype=np.int32), np.array(offsets, dtype=np.int64))
+
+
+def drop_rare(index, sentences, min_count):
+    """The same without the words that occur less than `min_count` times, numbered anew."""
+    tokens, offsets = sentences
+    frequent = np.bincount(tokens, minlength=len(index)) >= min_count
+    if frequent.all():
+        return index, sentences
+    words = [word for word, keep in zip(index, frequent.tolist()) if keep]
+    kept = np.flatnonzero(frequent[tokens])
+    numbers = np.cumsum(frequent, dtype=np.int32) - 1
+    sentences = Sentences(numbers[tokens[kept]], np.searchsorted(kept, offsets))
+    return {word: number for number, word in enumerate(words)}, sentences
+
+
+def fitting_repeats(n_tokens):
+    """As many repeats of a text as the assignment has of its own, fewer for a longer text.
+
+    30, unless that makes more than `MAX_REPEATED` tokens before subsampling; at least 1.
+    """
+    return max(1, min(30, MAX_REPEATED // n_tokens))
 
 
 def check_contexts(sentences):

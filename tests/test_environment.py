@@ -1,0 +1,168 @@
+"""What the project needs, and what holds for all of its files."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, run_python
+
+MODULES = sorted([*ROOT.glob("*.py"), *(ROOT / "utils").glob("*.py")])
+SOURCES = sorted([*MODULES, *(ROOT / "tests").rglob("*.py")])
+IMPORT_NAMES = {"scikit-learn": "sklearn"}
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def every_source(function):
+    return pytest.mark.parametrize("path", SOURCES, ids=name_of)(function)
+
+
+def nodes(path, kind):
+    """All nodes of a kind in the syntax tree of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return [node for node in ast.walk(tree) if isinstance(node, kind)]
+
+
+# ------------------------------------------------------------------------------------- packages
+def split_requirement(text):
+    """`numpy>=1.23` as ("numpy", "1.23"); without a lower bound it is ("numpy", None)."""
+    match = re.fullmatch(r"([A-Za-z0-9_.-]+?)\s*(?:>=\s*([0-9.]+))?", text)
+    assert match, f"{text!r} is more than a name and a lower bound"
+    return match.groups()
+
+
+def without_comments(text):
+    lines = (line.split("#")[0].rstrip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+@pytest.fixture(scope="module")
+def pip_requirements():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return dict(map(split_requirement, without_comments(text)))
+
+
+@pytest.fixture(scope="module")
+def conda():
+    """env.yml, of which as much is read as there should be: a dict of texts and lists."""
+    content = {}
+    for line in without_comments((ROOT / "env.yml").read_text(encoding="utf-8")):
+        item = re.fullmatch(r"\s*- (.+)", line)
+        if item:
+            content[key].append(item[1])
+        else:
+            key, value = re.fullmatch(r"(\w+):\s*(.*)", line).groups()
+            content[key] = value or []
+    return content
+
+
+def test_conda_makes_the_environment_of_the_assignment_from_one_channel(conda):
+    assert set(conda) == {"name", "channels", "dependencies"}
+    assert conda["name"] == "a2"
+    assert conda["channels"] == ["conda-forge"]
+
+
+def test_conda_and_pip_install_the_same(conda, pip_requirements):
+    requirements = dict(map(split_requirement, conda["dependencies"]))
+    assert requirements.pop("python") == "3.10"
+    requirements.pop("pip", None)  # a program for the fallback data, no library
+    assert requirements == pip_requirements
+    assert all(requirements.values())
+
+
+def test_what_is_installed_here_is_new_enough(pip_requirements):
+    def numbers(version):
+        return [int(number) for number in re.findall(r"\d+", version)[:3]]
+
+    assert sys.version_info >= (3, 10)
+    for name, bound in pip_requirements.items():
+        assert numbers(importlib.metadata.version(name)) >= numbers(bound), name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_is_imported_at_the_top_that_is_not_required(path, pip_requirements):
+    required = {IMPORT_NAMES.get(name, name) for name in pip_requirements}
+    ours = {module.stem for module in ROOT.glob("*.py")} | {"utils"}
+    windows = {"msvcrt"}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        tops = {name.split(".")[0] for name in names}
+        assert tops <= set(sys.stdlib_module_names) | required | ours | windows
+
+
+# ------------------------------------------------------------------------------------- sources
+def test_modules_can_be_imported_without_anything_happening(tmp_path):
+    names = [name_of(path)[:-3].replace("/", ".") for path in MODULES]
+    code = (
+        "import importlib, random, signal, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import numpy.random\n"
+        "def state():\n"
+        "    return (random.getstate(), repr(numpy.random.get_state()),\n"
+        "            [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)])\n"
+        "before = state()\n"
+        "for name in sys.argv[2:]:\n"
+        "    importlib.import_module(name)\n"
+        "    assert state() == before, name\n"
+    )
+    result = run_python("-W", "error", "-c", code, ROOT, *names, cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@every_source
+def test_text_is_never_read_or_written_in_the_platforms_encoding(path):
+    for call in nodes(path, ast.Call):
+        function = call.func
+        name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+        given = {keyword.arg for keyword in call.keywords}
+        if name == "open" and not isinstance(getattr(function, "value", None), ast.Name):
+            modes = call.args[1:2] + [k.value for k in call.keywords if k.arg == "mode"]
+            binary = any("b" in str(getattr(mode, "value", "b")) for mode in modes)
+            assert binary or "encoding" in given, f"line {call.lineno}"
+        elif name in ("read_text", "write_text"):
+            positional = len(call.args) > (0 if name == "read_text" else 1)
+            assert positional or "encoding" in given, f"line {call.lineno}"
+
+
+@every_source
+def test_no_except_catches_whatever_comes(path):
+    assert [node.lineno for node in nodes(path, ast.ExceptHandler) if node.type is None] == []
+
+
+@every_source
+def test_no_star_imports(path):
+    imported = [alias.name for node in nodes(path, ast.ImportFrom) for alias in node.names]
+    assert "*" not in imported
+
+
+@every_source
+def test_no_assert_statement_outside_tests(path):
+    """`python -O` takes them out."""
+    if path in MODULES:
+        assert [node.lineno for node in nodes(path, ast.Assert)] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_says_what_it_is_for(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) or not tree.body
+
+
+def test_no_file_uses_scipys_private_parts():
+    word = "_sparse" + "tools"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert paths
+    found = [p for p in paths if p.is_file() and word.encode() in p.read_bytes()]
+    assert [name_of(path) for path in found] == []

@@ -1,0 +1,143 @@
+"""Word vectors in files: checkpoints of `sgd`, text of word2vec and GloVe, the embedding projector.
+
+    from utils.vectors import read_text
+    index, vectors = read_text("glove.6B.50d.txt")
+    vectors[index["film"]]              # (50,)
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from utils.files import replacing
+from utils.treebank import read_lines
+
+HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
+PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
+
+
+class VectorsError(ValueError):
+    """A file that does not hold word vectors; the message says why, and in which line."""
+
+
+# ------------------------------------------------------------------------------------- reading
+def read_text(path, wanted=None):
+    """Word -> row, and the vectors (n, D), of a text file.
+
+    Each line is a word and D numbers with single spaces between them. The text format of word2vec
+    has a first line with the number of words and D, that of GloVe has none. Of a word that is there
+    twice, the first line counts. All lines are checked, whatever is wanted.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, in UTF-8.
+    wanted : container of str, optional
+        Keep these words only.
+
+    Raises
+    ------
+    VectorsError
+        The file cannot be read; a line is not UTF-8, has more or fewer numbers than the others, or
+        something that is not a finite number; the file does not have the words it promises.
+    """
+    index, vectors = {}, []
+    promised = width = None
+    count = 0
+    for number, line in read_lines(path, VectorsError):
+        line = line.rstrip(" \t")
+        header = HEADER.fullmatch(line) if number == 1 else None
+        if header:
+            promised, width = map(int, header.groups())
+        elif line:
+            width = line.count(" ") if width is None else width
+            try:
+                word, vector = parse_line(line, width)
+            except ValueError as error:
+                raise VectorsError(f"{path}, line {number}: {error}") from None
+            count += 1
+            if word not in index and (wanted is None or word in wanted):
+                index[word] = len(index)
+                vectors.append(vector)
+    if count != (count if promised is None else promised):
+        raise VectorsError(f"{path}, line 1: promises {promised} words, but there are {count}")
+    if count == 0:
+        raise VectorsError(f"{path} has no vectors")
+    return index, np.array(vectors).reshape(-1, width)
+
+
+def parse_line(line, width):
+    """The word of a line and its numbers (width,); ValueError if it has not so many."""
+    fields = line.split(" ")
+    begin = len(fields) - width
+    # Words may have spaces: some files of GloVe have ". . ." and "at name@domain.com".
+    too_many = begin > 1 and is_number(fields[begin - 1])
+    if width == 0 or begin < 1 or too_many:
+        raise ValueError(f"{len(fields) - 1} numbers after the word, expected {width or 'some'}")
+    vector = np.array([float(field) for field in fields[begin:]])
+    if not np.isfinite(vector).all():
+        raise ValueError("a number that is not finite")
+    return " ".join(fields[:begin]), vector
+
+
+def is_number(text):
+    """Whether a text can be read as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_checkpoint(path):
+    """The word vectors (2V, D) of a `saved_params_N.npy`: V centre vectors, then V outside vectors.
+
+    Raises `VectorsError` for a file that cannot be read and for anything else in it.
+    """
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise VectorsError(f"cannot read {path}: {error.strerror or error}") from None
+    except Exception as error:  # numpy raises whatever broken bytes lead it to
+        raise VectorsError(f"{path} is not an array saved by sgd.py: {error}") from None
+    if not isinstance(vectors, np.ndarray) or vectors.dtype.kind != "f" or vectors.ndim != 2:
+        raise VectorsError(f"{path} is not a matrix of floating-point numbers")
+    if len(vectors) % 2 or vectors.size == 0:
+        raise VectorsError(f"{path} has shape {vectors.shape}, not V centre and V outside vectors")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        raise VectorsError(f"{path}, row {bad[0]}: a number that is not finite")
+    return vectors.astype(np.float64)
+
+
+# ------------------------------------------------------------------------------------- writing
+def write_text(path, words, vectors):
+    """Write vectors (n, D) in the text format of word2vec, with all their digits."""
+    with replacing(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(f"{len(words)} {vectors.shape[1]}\n")
+        for word, line in zip(words, lines_of(words, vectors, " ")):
+            file.write(f"{word} {line}\n")
+
+
+def write_projector(folder, words, vectors):
+    """Write the two files for the embedding projector of TensorBoard, https://projector.tensorflow.org.
+
+    `vectors.tsv` has a vector a line, `metadata.tsv` its word; as a single column, without a header.
+    """
+    vectors_file, words_file = (Path(folder) / name for name in PROJECTOR_FILES)
+    with replacing(vectors_file, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines_of(words, vectors, "\t"))
+    with replacing(words_file, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{word}\n" for word in words)
+
+
+def lines_of(words, vectors, separator):
+    """The numbers of each vector as the shortest text that is read back as the same.
+
+    Raises ValueError for a word that would not be read back: it is empty or has white space in it.
+    """
+    for word, vector in zip(words, vectors):
+        if word.split() != [word]:
+            raise ValueError(f"{word!r} cannot be written: it is not one word")
+        yield separator.join(map(repr, vector.tolist()))
