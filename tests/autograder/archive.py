@@ -56,14 +56,18 @@ def read_submission(path):
         with zipfile.ZipFile(path) as archive:
             return collect(*zip_entries(archive))
     except zipfile.BadZipFile as error:
-        kind = next((name for magic, name in OTHER_FORMATS.items() if start.startswith(magic)), None)
+        kind = next(
+            (name for magic, name in OTHER_FORMATS.items() if start.startswith(magic)), None
+        )
         found = f"it is {kind}" if kind else "it is empty" if not size else str(error)
         raise UnreadableSubmission(
             f"{path.name} is not a usable zip archive ({found}). "
             "Make it with: sh collect_submission.sh"
         ) from error
     except Exception as error:  # zipfile raises whatever broken bytes lead it to
-        raise UnreadableSubmission(f"{path.name} is a broken zip archive: {error!r:.200}") from error
+        raise UnreadableSubmission(
+            f"{path.name} is a broken zip archive: {error!r:.200}"
+        ) from error
 
 
 def zip_entries(archive):
@@ -117,7 +121,9 @@ def folder_entries(folder):
             elif not child.is_file(follow_symlinks=False):
                 notes.append(f"Ignored {str(path)!r:.80}: it is a link or a device, not a file.")
             else:
-                entries.append(Entry(path, lambda limit, path=path: read_file(folder / path, limit)))
+                entries.append(
+                    Entry(path, lambda limit, path=path: read_file(folder / path, limit))
+                )
     return entries, notes
 
 

@@ -1,10 +1,10 @@
 """What each classic fault does to the final vectors, and which of them a result equals.
 
-    python tests/autograder/fingerprints.py             # make fingerprints.json again, 5 minutes
+    python tests/autograder/fingerprints.py             # make fingerprints.json again, 2 minutes
     python tests/autograder/fingerprints.py FILE.npy    # name the run that a result comes from
 
-The assignment fixes every random draw, so a fault leads to vectors of its own, and they are the same
-to 12 digits whoever makes it. A fingerprint is 16 numbers of the final array. To make them, the
+The assignment fixes every random draw, so a fault leads to vectors of its own, and they are the
+same to 12 digits whoever makes it. A fingerprint is 16 numbers of the final array. To make them, the
 assignment is run with one fault after the other, in plain NumPy; nothing of it is taken from
 `word2vec.py` or `sgd.py`, so that `published` is an independent check of these too.
 """
@@ -50,7 +50,7 @@ class Fault(NamedTuple):
 PUBLISHED = "published"
 FAULTS = {
     PUBLISHED: Fault(
-        "Equal to the published result, in every number looked at: this is the correct run."
+        "Equal to the published result, in all 16 numbers compared: this is the correct run."
     ),
     "read in another encoding": Fault(
         "Equal to a run that read datasetSentences.txt in the platform's encoding instead of UTF-8 "

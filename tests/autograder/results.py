@@ -1,0 +1,180 @@
+"""The results of a grading as a table, and as the results.json that Gradescope reads."""
+
+import json
+import os
+import re
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+PARTS = {"a": "(a) word2vec.py", "b": "(b) sgd.py", "c": "(c) the run"}
+WIDTH = 100  # characters of a line of the table
+MOST = {"a": 12, "b": 4, "c": 4}  # points
+VISIBILITIES = ("hidden", "after_due_date", "visible", "after_published")
+
+
+class Row(NamedTuple):
+    """One line of the table: what was asked, and what it has earned."""
+
+    title: str
+    number: str  # "a.1": the part of the assignment, and a count in it
+    points: float
+    most: float
+    lines: list  # of text: what was expected, got and so on
+
+    def passed(self):
+        """Whether it has earned all its points."""
+        return self.points == self.most
+
+
+class Grading(NamedTuple):
+    """All that is known in the end."""
+
+    rows: list
+    remarks: list  # that cost nothing
+    header: list  # lines above the table
+
+    def score(self):
+        """The points."""
+        return sum(row.points for row in self.rows)
+
+
+def table(grading):
+    """The grading as text for a student."""
+    lines = [*map(wrapped, grading.header), ""]
+    for part, title in PARTS.items():
+        rows = [row for row in grading.rows if row.number.startswith(part)]
+        got = sum(row.points for row in rows)
+        lines.append(f"{title:<60}{got:>4g} / {MOST[part]}")
+        for row in rows:
+            mark = "ok" if row.passed() else "partly" if row.points else "WRONG"
+            lines.append(
+                f"  {mark:<7}{row.number:<6}{row.title:<45}{row.points:>4g} / {row.most:g}"
+            )
+            lines += indented(row.lines)
+        lines.append("")
+    for remark in grading.remarks:
+        lines.append(wrapped(f"Remark (costs nothing): {remark}"))
+    lines.append(f"{'total':<60}{grading.score():>4g} / {sum(MOST.values())}")
+    return "\n".join(lines)
+
+
+def indented(lines):
+    """Lines, which may hold line ends, below the title of their row."""
+    return [textwrap.indent(wrapped(line), " " * 9) for text in lines for line in text.split("\n")]
+
+
+def wrapped(line):
+    """A long line as several; the further ones stand under the text of a labelled line."""
+    further = " " * 10 if re.match(r"\w+ {3,}", line) else ""
+    return textwrap.fill(line, WIDTH, subsequent_indent=further) if len(line) > WIDTH else line
+
+
+def as_json(grading, seconds, seed):
+    """The grading in Gradescope's schema."""
+    tests = [
+        {
+            "score": row.points,
+            "max_score": row.most,
+            "status": "passed" if row.passed() else "failed",
+            "name": row.title,
+            "number": row.number,
+            "output": "\n".join(row.lines),
+            "tags": [PARTS[row.number[0]]],
+            "visibility": "visible",
+            "extra_data": {},
+        }
+        for row in grading.rows
+    ]
+    return {
+        "score": grading.score(),
+        "execution_time": round(seconds, 3),
+        "output": "\n".join(grading.header + [f"Remark: {remark}" for remark in grading.remarks]),
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+        "leaderboard": [],
+        "extra_data": {"seed": str(seed)},
+    }
+
+
+def failure(message):
+    """results.json for when the grader itself has failed."""
+    empty = Grading([], [], [f"The grader itself failed, please tell your instructor: {message}"])
+    return as_json(empty, 0, "")
+
+
+def write(path, results):
+    """Write results.json in one step: whoever reads it finds it whole."""
+    path = Path(path)
+    text = json.dumps(results, indent=1, allow_nan=False) + "\n"
+    handle, new = tempfile.mkstemp(prefix=".results-", dir=path.parent)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(new, 0o644)
+        os.replace(new, path)
+    except BaseException:
+        os.unlink(new)
+        raise
+
+
+# ---------------------------------------------------------------------------------------- schema
+def is_number(value):
+    return type(value) in (int, float)
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def is_visibility(value):
+    return value in VISIBILITIES
+
+
+TEST_SCHEMA = {
+    "score": is_number,
+    "max_score": is_number,
+    "status": lambda value: value in ("passed", "failed"),
+    "name": is_text,
+    "number": is_text,
+    "output": is_text,
+    "tags": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "visibility": is_visibility,
+    "extra_data": lambda value: isinstance(value, dict),
+}
+SCHEMA = {
+    "score": is_number,
+    "execution_time": is_number,
+    "output": is_text,
+    "visibility": is_visibility,
+    "stdout_visibility": is_visibility,
+    "tests": lambda value: isinstance(value, list),
+    "leaderboard": lambda value: isinstance(value, list),
+    "extra_data": lambda value: isinstance(value, dict),
+}
+
+
+def schema_errors(results):
+    """What is wrong with the content of a results.json by Gradescope's schema, in sentences."""
+    errors = faults(results, SCHEMA, "results")
+    for i, test in enumerate(results.get("tests", []) if isinstance(results, dict) else []):
+        found = faults(test, TEST_SCHEMA, f"tests[{i}]")
+        if not found and not 0 <= test["score"] <= test["max_score"]:
+            found = [f"tests[{i}]: score {test['score']} of {test['max_score']}"]
+        errors += found
+    if not errors and "score" not in results and "tests" not in results:
+        errors.append("results: it needs a score or tests")
+    return errors
+
+
+def faults(value, schema, name):
+    """The keys of an object that are unknown or have an unfit value."""
+    if not isinstance(value, dict):
+        return [f"{name} is not an object"]
+    unknown = [f"{name}: unknown key {key!r}" for key in value if key not in schema]
+    unfit = [
+        f"{name}: unfit {k} {value[k]!r}" for k in value if k in schema and not schema[k](value[k])
+    ]
+    return unknown + unfit
