@@ -74,7 +74,7 @@ def parse_options(arguments=None):
     option("--corpus", type=Path, metavar="FILE", help="train on this UTF-8 text, a sentence a line")
     option("--min-count", type=count, metavar="N", help="drop its words that are rarer (1)")
     option("--repeats", type=count, metavar="N", help="of the text before subsampling (30, or as "
-           "many as keep it below 7 million words)")
+           "many as keep it below 30 million words)")
 
     option = parser.add_argument_group("training").add_argument
     option("--iterations", type=count, default=40000, metavar="N", help="when to stop (%(default)s)")
@@ -146,7 +146,11 @@ def initial_vectors(V, D, seed=None):
     """Seed both generators and draw the start: centre vectors, then outside vectors of zero."""
     random.seed(SEED if seed is None else seed)
     np.random.seed(NUMPY_SEED if seed is None else seed)
-    return np.concatenate(((np.random.rand(V, D) - 0.5) / D, np.zeros((V, D))))
+    wordVectors = np.zeros((2 * V, D))
+    wordVectors[:V] = np.random.rand(V, D)
+    wordVectors[:V] -= 0.5
+    wordVectors[:V] /= D
+    return wordVectors
 
 
 def textbook_objective(dataset, options):

@@ -17,6 +17,7 @@ import random
 import re
 import sys
 import time
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -214,15 +215,12 @@ def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
     array = io.BytesIO()
     np.save(array, np.asarray(params, dtype=np.float64, order="C"), allow_pickle=False)
     array = array.getvalue()
-    state = pickle.dumps(random.getstate(), PROTOCOL)
     smoothed_loss = None if smoothed_loss is None else float(smoothed_loss)
     more = {"smoothed_loss": smoothed_loss, "settings": settings}
-    more["sha256"] = checksum(iter, array, state, more)
+    state = pickle.dumps(random.getstate(), PROTOCOL) + pickle.dumps(more, PROTOCOL)
+    state += checksum(iter, array, state)
     # The array comes last: without it a save does not count.
-    contents = {
-        state_file(folder, iter): state + pickle.dumps(more, PROTOCOL),
-        params_file(folder, iter): array,
-    }
+    contents = {state_file(folder, iter): state, params_file(folder, iter): array}
     try:
         for path, content in contents.items():
             with open(path + ".tmp", "wb") as file:
@@ -239,12 +237,12 @@ def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
                 os.remove(path + ".tmp")
 
 
-def checksum(iteration, array, state, more):
-    """A sha256 of all there is to a save; it pairs the two files, and both with their names."""
-    digest = hashlib.sha256(repr((iteration, more["smoothed_loss"], more["settings"])).encode())
-    digest.update(state)
-    digest.update(array)
-    return digest.hexdigest()
+def checksum(iteration, *contents):
+    """The sha256 of all there is to a save; it pairs the two files, and both with their names."""
+    digest = hashlib.sha256(str(iteration).encode())
+    for content in contents:
+        digest.update(content)
+    return digest.digest()
 
 
 def load_saved_params():
@@ -309,15 +307,17 @@ def read_save(folder, iteration):
     """The `Save` of an iteration; raises `SaveError` for anything that is not a whole one."""
     path = params_file(folder, iteration)
     try:
-        array = read_file(path)
-        params = parse_array(array)
-        path = state_file(folder, iteration)
-        state, more = parse_state(read_file(path), iteration, array)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong is said below
+            array = read_file(path)
+            params = parse_array(array)
+            path = state_file(folder, iteration)
+            state = parse_state(read_file(path), iteration, array)
     except OSError as error:
         raise SaveError(f"cannot read {path}: {error.strerror}") from error
     except Exception as error:  # NumPy and pickle raise whatever broken bytes lead them to
         raise SaveError(f"{path} is broken: {str(error) or type(error).__name__}") from error
-    return Save(iteration, params, state, **more)
+    return Save(iteration, params, *state)
 
 
 def read_file(path):
@@ -343,22 +343,23 @@ def parse_array(content):
 
 
 def parse_state(content, iteration, array):
-    """The state of `random` in the bytes of a state file, and what else is there by name.
+    """State of `random`, smoothed loss and settings in the bytes of a state file.
 
-    There is nothing else in a save of the assignment's own scaffold.
+    A save of the assignment's own scaffold has but the first.
     """
     file = io.BytesIO(content)
     generator = random.Random()
     generator.setstate(load_plain(file))
-    state = content[: file.tell()]
-    if state == content and state[1] != PROTOCOL:
-        return generator.getstate(), {}
-    more = load_plain(file)
-    if not (is_plain(more["settings"]) and type(more["smoothed_loss"]) in (float, type(None))):
-        raise ValueError("not what sgd saves")
-    if more.pop("sha256") != checksum(iteration, array, state, more):
+    if file.tell() == len(content) and content[1] != PROTOCOL:
+        return generator.getstate(), None, None
+    size = len(content) - hashlib.sha256().digest_size
+    if content[size:] != checksum(iteration, array, content[:size]):
         raise ValueError("the checksum is wrong, or that of another save")
-    return generator.getstate(), more
+    more = load_plain(file)
+    smoothed_loss, settings = more["smoothed_loss"], more["settings"]
+    if not (is_plain(settings) and type(smoothed_loss) in (float, type(None))):
+        raise ValueError("not what sgd saves")
+    return generator.getstate(), smoothed_loss, settings
 
 
 def load_plain(file):
@@ -386,8 +387,6 @@ def is_plain(settings):
 def check_save(save, folder, shape, settings):
     """Raise `SaveError` if a save has parameters or settings of another run."""
     path = params_file(folder, save.iteration)
-    if shape is not None and save.params.shape != shape:
-        raise SaveError(f"{path} has shape {save.params.shape}, this run needs {shape}")
     if settings is not None and save.settings is not None and save.settings != settings:
         names = sorted(settings.keys() | save.settings.keys())
         differ = [
@@ -396,6 +395,8 @@ def check_save(save, folder, shape, settings):
             if save.settings.get(name, "unknown") != settings.get(name, "unknown")
         ]
         raise SaveError(f"{path} is of a run with {', '.join(differ)}")
+    if shape is not None and save.params.shape != shape:
+        raise SaveError(f"{path} has shape {save.params.shape}, this run needs {shape}")
 
 
 def params_file(folder, iteration):

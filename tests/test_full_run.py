@@ -63,7 +63,9 @@ def test_the_saved_array_is_what_graders_expect(full_run):
     assert np.count_nonzero(np.all(vectors[V:] == 0, axis=1)) < 100  # nearly all were trained
 
 
-@pytest.mark.parametrize("iteration, digest", [(5000, "49bf19cbf9e8ce2e"), (10000, "9a4b1bb6fcd054ab")])
+@pytest.mark.parametrize(
+    "iteration, digest", [(5000, "49bf19cbf9e8ce2e"), (10000, "9a4b1bb6fcd054ab")]
+)
 def test_random_was_where_the_published_runs_had_it(full_run, iteration, digest):
     with open(full_run / f"saved_state_{iteration}.pickle", "rb") as file:
         state = pickle.load(file)

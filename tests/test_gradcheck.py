@@ -131,6 +131,11 @@ def test_a_function_that_returns_x_itself_as_gradient_is_checked_right():
     gradcheck_naive(lambda x: (np.sum(x**2) / 2, x), np.ones(3), "half the square")
 
 
+def test_a_number_or_a_list_will_do_as_a_gradient():
+    gradcheck_naive(lambda x: (float(x) ** 2, 2 * float(x)), np.array(3.0), "square")
+    gradcheck_naive(lambda x: (x[0] * x[1], [x[1], x[0]]), np.array([3.0, 2.0]), "product")
+
+
 def test_a_result_with_more_than_two_parts_is_not_a_loss_and_a_gradient():
     with pytest.raises(ValueError):
         gradcheck_naive(lambda x: (0.0, x, x), np.ones(2), "f")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.python_random import to_numpy, to_python
-from utils.sampler import BulkSampler, draw_one
+from utils.sampler import BulkSampler, draw_one, state_after
 from utils.treebank import StanfordSentiment
 
 SEEDS = st.integers(0, 2**32)
@@ -104,6 +104,21 @@ def test_bulk_draws_and_single_draws_mix(tiny_corpus):
             all_of_it += part.tolist() if way == "bulk" else part
     assert tuple(actual) == expected
     assert random.getstate() == end
+
+
+@pytest.mark.parametrize("n_windows", [5, 300])
+def test_ends_tell_how_much_of_random_is_used_up_to_each_window(n_windows):
+    """Here that is more than foreseen, so that the windows are read in several parts."""
+    corpus = SmallCorpus([["a"] * n for n in range(2, 101)] + [["b", "a"]], drop=0, repeats=1)
+    corpus.subsample()
+    random.seed(1)
+    begin = random.getstate()
+    sampler = BulkSampler(corpus, 5, 2)
+    ends = sampler.draw(n_windows).ends
+    random.setstate(begin)
+    for end in ends.tolist():
+        draw_one_by_one(corpus, 1, 5, 2)
+        assert state_after(begin, end) == random.getstate()
 
 
 def test_two_samplers_of_one_corpus_do_not_disturb_each_other(tiny_corpus):

@@ -1,4 +1,4 @@
-"""The text: facts of the treebank, draws against slow ones, and files that are not what they say."""
+"""The text: facts of the treebank, draws against slow ones, files that are not what they say."""
 
 import inspect
 import random
@@ -235,6 +235,11 @@ def test_noise_table_is_that_of_the_assignments_loop(frequencies, tablesize):
             j += 1
         expected.append(j)
     assert corpus.sampleTable().tolist() == expected
+
+
+def test_noise_table_where_shares_end_on_an_entry():
+    corpus = Corpus([["a", "b", "c"]], tablesize=8)  # with UNK four words, a quarter each
+    assert corpus.sampleTable().tolist() == [0, 0, 0, 1, 1, 2, 2, 3]
 
 
 @pytest.mark.parametrize("tablesize", [1, 7, 1000])

@@ -69,7 +69,7 @@ def textbook(wordVectors, centers, counts, outside, negatives, name):
 
 def dense(gradient, shape):
     """The dense form of `(rows, values)`; each row may stand there once only."""
-    rows, values = gradient
+    rows, values, *_ = gradient
     assert len(set(rows.tolist())) == len(rows)
     assert values.shape == (len(rows), *shape[1:])
     array = np.zeros(shape)
@@ -183,6 +183,7 @@ def test_minibatches_laid_out_together_are_those_laid_out_alone(problem):
         loss, gradient = objective(wordVectors, together[i])
         expected_loss, expected = word2vec.neg_sampling_minibatch(wordVectors, *alone)
         assert_equal((loss, gradient), (expected_loss, dense(expected, wordVectors.shape)))
+        np.testing.assert_array_equal(gradient[2], wordVectors[gradient[0]])
 
 
 @given(minibatches(batches=3))
@@ -211,7 +212,7 @@ def test_gradients_of_one_call_outlive_the_next():
     laid_out = word2vec.lay_out(*windows, 5 + rng.randint(5, size=(12, 3)), 10, batch_size=3)
     objective = word2vec.NegSampling()
     wordVectors = rng.randn(20, 3)
-    _, (rows, values) = objective(wordVectors, laid_out[0])
+    _, (rows, values, _) = objective(wordVectors, laid_out[0])
     before = rows.copy(), values.copy()
     objective(wordVectors, laid_out[1])
     np.testing.assert_array_equal(rows, before[0])

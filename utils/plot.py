@@ -3,6 +3,8 @@
 Each `save_...` writes a PNG. They are drawn straight into the file, so no display is needed.
 """
 
+import warnings
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -54,8 +56,16 @@ def project(vectors):
 def save_word_plot(path, words, vectors, title):
     """Save a picture with each word at its point of `project(vectors)`.
 
-    Labels do not overlap. Returns the words for whose label there was no room.
+    Labels do not overlap. Returns the words for whose label there was no room. Letters that the
+    font does not have become boxes.
     """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        return draw_words(path, words, vectors, title)
+
+
+def draw_words(path, words, vectors, title):
+    """`save_word_plot` itself."""
     coordinates, shares = project(vectors)
     scale = min(max(1, len(words) / LABELS_A_FIGURE) ** 0.5, MAX_SCALE)
     axes = new_axes(

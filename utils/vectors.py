@@ -73,7 +73,7 @@ def parse_line(line, width):
     begin = len(fields) - width
     # Words may have spaces: some files of GloVe have ". . ." and "at name@domain.com".
     too_many = begin > 1 and is_number(fields[begin - 1])
-    if width == 0 or begin < 1 or too_many:
+    if width == 0 or begin < 1 or too_many or "" in fields:
         raise ValueError(f"{len(fields) - 1} numbers after the word, expected {width or 'some'}")
     vector = np.array([float(field) for field in fields[begin:]])
     if not np.isfinite(vector).all():

@@ -166,8 +166,10 @@ def collect(entries, notes):
 
 
 def counts(name):
-    """Whether a file of this name is of any interest."""
-    return name == PARAMS or name.endswith((".py", ".png"))
+    """Whether a file of this name is of any interest: a module must be one that can be imported."""
+    if name.endswith(".py"):
+        return name.isascii() and name[:-3].isidentifier() and len(name) <= 100
+    return name == PARAMS or name.endswith(".png") and name.isprintable() and len(name) <= 100
 
 
 def is_clutter(path):

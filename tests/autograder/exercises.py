@@ -221,7 +221,6 @@ def numbers(encoded):
 def text(value, most=1000):
     """What comes from a submission, fit to print: no control characters, not too long."""
     value = str(value)[:most]
-    value = value.encode("utf-8", "replace").decode("utf-8")
     return "".join(c if c == "\n" or c.isprintable() else "?" for c in value)
 
 

@@ -4,8 +4,8 @@
     python tests/autograder/fingerprints.py FILE.npy    # name the run that a result comes from
 
 The assignment fixes every random draw, so a fault leads to vectors of its own, and they are the
-same to 12 digits whoever makes it. A fingerprint is 16 numbers of the final array. To make them, the
-assignment is run with one fault after the other, in plain NumPy; nothing of it is taken from
+same to 12 digits whoever makes it. A fingerprint is 16 numbers of the final array. To make them,
+the assignment is run with one fault after the other, in plain NumPy; nothing of it is taken from
 `word2vec.py` or `sgd.py`, so that `published` is an independent check of these too.
 """
 

@@ -53,8 +53,7 @@ def grade(path, seed, sandbox):
         header += submission.notes
         files = submission.files
     rows, remarks = grade_functions(files, seed, sandbox)
-    rows += [Row(*score) for score in grade_run(files, seed)]
-    return Grading(rows, remarks, header)
+    return Grading(rows + grade_run(files, seed), remarks, header)
 
 
 def grade_functions(files, seed, sandbox):

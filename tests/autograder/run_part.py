@@ -8,12 +8,12 @@ compared with the fingerprints of known runs.
 import io
 import random
 import struct
-from typing import NamedTuple
 
 import numpy as np
 
 from autograder import fingerprints
 from autograder.archive import PARAMS
+from autograder.results import Row
 from utils.get_datasets import SST_FOLDER, DatasetError, ensure_dataset, find_dataset
 from utils.sampler import BulkSampler
 from utils.treebank import CorpusError, StanfordSentiment
@@ -21,7 +21,6 @@ from utils.treebank import CorpusError, StanfordSentiment
 WINDOWS = 20_000  # for the loss; its standard error is then 0.04, and that of a correct run 9.53
 GOOD_LOSS, FAIR_LOSS = 10.2, 12.0  # "around or below 10"; trained, but not well
 REPEATS = 3  # of the corpus when it is subsampled: enough for a sample
-MAX_ENTRIES = 2**23
 OTHER_VOCABULARIES = {
     18_951: "the Rotten Tomatoes snippets that get_datasets falls back on",
     19_538: "SST read in an East Asian encoding with errors ignored",
@@ -33,37 +32,27 @@ class UnusableParams(ValueError):
     """Parameters that cannot be graded; the message says why, to the student."""
 
 
-class Score(NamedTuple):
-    """Points for a part of the run, of how many, and what to say."""
-
-    title: str
-    number: str
-    points: float
-    most: float
-    lines: list
-
-
 def grade_run(files, seed):
-    """The `Score`s of the run: parameters 1, their loss 2, the picture 1."""
+    """The `Row`s of the run: parameters 1, their loss 2, the picture 1."""
     return [*grade_params(files, seed), grade_picture(files)]
 
 
 def grade_params(files, seed):
-    """The `Score`s of the parameters and of their loss."""
+    """The `Row`s of the parameters and of their loss."""
     titles = (f"run: {PARAMS}", "run: loss on the real data")
     try:
         params = read_params(files)
     except UnusableParams as error:
         reason = [str(error)]
-        return [Score(titles[0], "c.1", 0, 1, reason), Score(titles[1], "c.2", 0, 2, reason)]
+        return [Row(titles[0], "c.1", 0, 1, reason), Row(titles[1], "c.2", 0, 2, reason)]
     lines = [f"{params.dtype} {params.shape}, V = {len(params) // 2:,}"]
     known = fingerprints.recognise(params)
     if known:
         lines.append(fingerprints.FAULTS[known].sentence)
     points, about_loss = grade_loss(params, known, seed)
     return [
-        Score(titles[0], "c.1", 1, 1, lines),
-        Score(titles[1], "c.2", points, 2, about_loss),
+        Row(titles[0], "c.1", 1, 1, lines),
+        Row(titles[1], "c.2", points, 2, about_loss),
     ]
 
 
@@ -74,7 +63,7 @@ def read_params(files):
     shape, fortran, dtype, data = read_header(files[PARAMS])
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         raise UnusableParams(f"{PARAMS} holds {dtype}, not floats of 32 or 64 bits")
-    if len(shape) != 2 or shape[0] % 2 or not all(shape) or shape[0] * shape[1] > MAX_ENTRIES:
+    if len(shape) != 2 or shape[0] % 2 or not all(shape):
         raise UnusableParams(f"{PARAMS} has shape {shape}; it must be (2V, D), here (39078, 10)")
     if len(data) != shape[0] * shape[1] * dtype.itemsize:
         raise UnusableParams(f"{PARAMS} is cut off, or longer than its header says")
@@ -170,19 +159,19 @@ def window_loss(params, corpus, seed, n_windows=WINDOWS):
 
 
 def grade_picture(files):
-    """The `Score` of the picture: a PNG with a size."""
+    """The `Row` of the picture: a PNG with a size."""
     title, number = "run: word_vectors.png", "c.3"
     pictures = sorted(name for name in files if name.endswith(".png"))
     name = "word_vectors.png" if "word_vectors.png" in pictures else next(iter(pictures), None)
     if name is None:
-        return Score(title, number, 0, 1, ["There is no picture: python run.py makes it."])
+        return Row(title, number, 0, 1, ["There is no picture: python run.py makes it."])
     size = png_size(files[name])
     if size is None:
-        return Score(title, number, 0, 1, [f"{name} is not a PNG picture."])
+        return Row(title, number, 0, 1, [f"{name} is not a PNG picture."])
     lines = [f"{name}, {size[0]} x {size[1]} pixels"]
     if name != "word_vectors.png":
         lines.append("It should be called word_vectors.png.")
-    return Score(title, number, 1, 1, lines)
+    return Row(title, number, 1, 1, lines)
 
 
 def png_size(content):

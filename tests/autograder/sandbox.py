@@ -5,8 +5,9 @@
 
 The child (`child.py`) gets a fresh folder with the submission and our scaffold, an empty
 environment, and limits on time, memory, files and processes. If the grader is root, as it is on
-Gradescope, the child becomes a user of its own, whose processes and files are swept away in the end. What comes
-back is JSON of numbers through a pipe; it may be forged, but only by who can compute them.
+Gradescope, the child becomes a user of its own, whose processes and files are swept away in the
+end. What comes back is JSON of numbers through a pipe; it may be forged, but only by who can
+compute them.
 """
 
 import ctypes

@@ -1,0 +1,331 @@
+"""Break the code in many small ways, and see whether the tests notice.
+
+    python tests/mutation.py                # all, some minutes
+    python tests/mutation.py 7 12 sgd.py    # these numbers, and all of this file
+
+Each mutant is a copy of the project with one small change; the tests that are named with it are
+run there. A mutant that they pass is a survivor: a test is missing. Exit status 1 if there is one.
+"""
+
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKERS = 2
+SECONDS = 150  # a mutant that runs for longer hangs, which is noticed too
+
+
+class Mutant(NamedTuple):
+    """One change to a file: what stands there once, what takes its place, and what that breaks."""
+
+    file: str
+    tests: str  # without `test_` and `.py`
+    why: str
+    old: str
+    new: str
+
+
+MUTANTS = [
+    # ---- the assignment's functions
+    Mutant("word2vec.py", "word2vec", "sigmoid overflows",
+           "    e = np.exp(-np.abs(x))\n    return", "    e = np.exp(-x)\n    return"),
+    Mutant("word2vec.py", "word2vec", "sigmoid turned round",
+           "np.greater_equal(x, 0), 1.0, e)", "np.greater_equal(x, 0), e, 1.0)"),
+    Mutant("word2vec.py", "word2vec", "softmax loss: no shift against overflow",
+           "    scores = scores - np.max(scores)  #", "    scores = scores - 0  #"),
+    Mutant("word2vec.py", "word2vec", "softmax loss: sign",
+           "loss = log_sum - scores[outsideWordIdx]", "loss = scores[outsideWordIdx] - log_sum"),
+    Mutant("word2vec.py", "word2vec", "softmax gradient: y forgotten",
+           "delta[outsideWordIdx] -= 1  # y_hat - y", "delta[outsideWordIdx] -= 0  # y_hat - y"),
+    Mutant("word2vec.py", "word2vec", "softmax gradient: by U without v_c",
+           "gradOutsideVecs = np.outer(delta, centerWordVec)\n    return loss, gradCenterVec, g",
+           "gradOutsideVecs = np.outer(delta, gradCenterVec)\n    return loss, gradCenterVec, g"),
+    Mutant("word2vec.py", "word2vec", "negatives: the outside word may be one",
+           "        if word != outsideWordIdx:\n            negSample",
+           "        if True:\n            negSample"),
+    Mutant("word2vec.py", "word2vec", "negatives: one too many",
+           "while len(negSampleWordIndices) < K:", "while len(negSampleWordIndices) <= K:"),
+    Mutant("word2vec.py", "word2vec", "negatives: each word once",
+           "        if word != outsideWordIdx:\n",
+           "        if word != outsideWordIdx and word not in negSampleWordIndices:\n"),
+    Mutant("word2vec.py", "word2vec", "negative sampling: all terms like the true one",
+           "np.where(labels == 1, -scores, scores)", "-scores"),
+    Mutant("word2vec.py", "word2vec", "negative sampling: label of the true word",
+           "    labels[0] = 1\n", "    labels[-1] = 1\n"),
+    Mutant("word2vec.py", "word2vec", "negative sampling: sign of the gradient",
+           "delta = sigmoid(scores) - labels", "delta = labels - sigmoid(scores)"),
+    Mutant("word2vec.py", "word2vec", "negative sampling: a repeated negative is lost",
+           "    np.add.at(gradOutsideVecs, indices, np.outer(delta, centerWordVec))",
+           "    gradOutsideVecs[indices] += np.outer(delta, centerWordVec)"),
+    Mutant("word2vec.py", "word2vec", "skip-gram: gradient in the wrong row",
+           "gradCenterVecs[center] += gradCenterVec",
+           "gradCenterVecs[word2Ind[word]] += gradCenterVec"),
+    Mutant("word2vec.py", "word2vec", "skip-gram: the last outside word's gradient only",
+           "gradOutsideVectors += gradOutsideVecs", "gradOutsideVectors = gradOutsideVecs"),
+    Mutant("word2vec.py", "word2vec", "skip-gram: centre and outside vectors swapped",
+           "            centerWordVectors[center], word2Ind[word], outsideVectors, dataset",
+           "            outsideVectors[center], word2Ind[word], centerWordVectors, dataset"),
+    Mutant("word2vec.py", "word2vec", "wrapper: a sum, not a mean",
+           "        loss += windowLoss / BATCH_SIZE", "        loss += windowLoss"),
+    Mutant("word2vec.py", "word2vec", "wrapper: halves of the gradient swapped",
+           "        grad[:V] += gradCenterVecs / BATCH_SIZE\n        grad[V:] += gradOutside",
+           "        grad[V:] += gradCenterVecs / BATCH_SIZE\n        grad[:V] += gradOutside"),
+    Mutant("word2vec.py", "word2vec twins", "wrapper: the window's size drawn after the window",
+           "        windowSizeHere = random.randint(1, windowSize)\n        centerWord, context = "
+           "dataset.getRandomContext(windowSizeHere)\n",
+           "        centerWord, context = dataset.getRandomContext(windowSize)\n        "
+           "windowSizeHere = random.randint(1, windowSize)\n"),
+    Mutant("word2vec.py", "word2vec twins", "wrapper: sizes from 0",
+           "random.randint(1, windowSize)\n        centerWord",
+           "random.randint(0, windowSize - 1)\n        centerWord"),
+    # ---- their twins
+    Mutant("word2vec.py", "twins", "softmax twin: repeated outside words are lost",
+           "    np.subtract.at(delta, (outside, window), 1 / B)",
+           "    delta[outside, window] -= 1 / B"),
+    Mutant("word2vec.py", "twins", "softmax twin: weight of a window",
+           "delta = np.exp(scores - log_sums) * (counts / B)",
+           "delta = np.exp(scores - log_sums) / B"),
+    Mutant("word2vec.py", "twins", "softmax twin: repeated centres are lost",
+           "    np.add.at(gradient, window_row, delta.T @ outsideVectors)",
+           "    gradient[window_row] += delta.T @ outsideVectors"),
+    Mutant("word2vec.py", "twins", "twin: sign of the true word",
+           "        x[:, 0] *= -1", "        x[:, 1] *= -1"),
+    Mutant("word2vec.py", "twins", "twin: sign of its gradient",
+           "        delta[:, 0] *= -1\n", ""),
+    Mutant("word2vec.py", "twins", "twin: gradient of a sum, not a mean",
+           "        denominator *= n_windows\n", ""),
+    Mutant("word2vec.py", "twins", "twin: derivative for scores below 0",
+           "np.divide(np.maximum(e, x >= 0), denominator",
+           "np.divide(np.maximum(e, 1), denominator"),
+    Mutant("word2vec.py", "twins", "layout: outside rows among the centre rows",
+           "(words + V, word_bounds)", "(words, word_bounds)"),
+    Mutant("word2vec.py", "twins", "layout: scores not sorted by target",
+           "        keys[begin:end].sort()\n", "        pass\n"),
+    Mutant("word2vec.py", "twins", "layout: a run may cross two minibatches",
+           "    is_start[bounds[:-1]] = True\n", "    is_start[0] = True\n"),
+    # ---- drawing in bulk
+    Mutant("utils/sampler.py", "sampler", "sampler: window size one too small",
+           "        size += 1\n", ""),
+    Mutant("utils/sampler.py", "sampler", "sampler: the centre word is kept",
+           "        is_outside &= words != center[:, None]\n", ""),
+    Mutant("utils/sampler.py", "sampler", "sampler: windows reach into the next sentence",
+           "        is_outside &= place < length[:, None]\n", ""),
+    Mutant("utils/sampler.py", "sampler", "sampler: windows reach into the sentence before",
+           "        is_outside &= place >= 0\n", ""),
+    Mutant("utils/sampler.py", "sampler", "sampler: an output that is rejected is taken",
+           "    return shift, (np.asarray(n, dtype=np.uint32) << shift) - np.uint32(1)",
+           "    return shift, (np.asarray(n, dtype=np.uint32) << shift)"),
+    Mutant("utils/sampler.py", "sampler", "sampler: the outside word may be a negative",
+           "        if len(skips):\n", "        if False:\n"),
+    Mutant("utils/sampler.py", "sampler", "sampler: negatives start one draw late",
+           "        begin = self._before.take(position, mode=\"clip\")\n",
+           "        begin = self._before.take(position + 1, mode=\"clip\")\n"),
+    Mutant("utils/sampler.py", "sampler", "sampler: subsample drawn before the first window",
+           "if n_windows and not self.dataset.has_subsample():", "if False:"),
+    Mutant("utils/sampler.py", "sampler", "sampler: random left where it was",
+           "            random.setstate(state)\n            drawn.append", "            drawn.append"),
+    # ---- the stream
+    Mutant("utils/stream.py", "stream", "stream: a minibatch handed out twice",
+           "            self._piece, self._used = self._next_piece(), 0",
+           "            self._used = 0"),
+    Mutant("utils/stream.py", "stream", "stream: random synced to the minibatch before",
+           "self._piece.ends[self._used - 1])", "self._piece.ends[max(self._used - 2, 0)])"),
+    Mutant("utils/stream.py", "stream", "stream: a changed random is not noticed",
+           "        if self._piece is None or moved:", "        if self._piece is None:"),
+    Mutant("utils/stream.py", "stream", "stream: a slot is filled again while in use",
+           "        if self._slot is not None:\n            self._request(self._slot)\n"
+           "        self._slot, head, sizes, buffers = self._receive()\n",
+           "        self._slot, head, sizes, buffers = self._receive()\n"
+           "        self._request(self._slot)\n"),
+    # ---- the text
+    Mutant("utils/treebank.py", "treebank", "tokens: not lower-cased",
+           "            (sentence.lower().split() for sentence",
+           "            (sentence.split() for sentence"),
+    Mutant("utils/treebank.py", "treebank", "tokens: split at spaces only",
+           "            (sentence.lower().split() for",
+           "            (sentence.lower().split(\" \") for"),
+    Mutant("utils/treebank.py", "treebank", "tokens: UNK comes first",
+           "        self.words = list(self._index)\n",
+           "        self.words = [UNKNOWN, *self._index][:-1]\n"),
+    Mutant("utils/treebank.py", "treebank", "subsampling: without the square root",
+           "1 - np.sqrt(threshold / self.frequencies)", "1 - threshold / self.frequencies"),
+    Mutant("utils/treebank.py", "treebank sampler", "subsampling: a draw for every token",
+           "at_risk = np.flatnonzero(reject)  #", "at_risk = np.arange(len(reject))  #"),
+    Mutant("utils/treebank.py", "treebank sampler", "subsampling: sentences of one token stay",
+           "            long_enough = length >= 2", "            long_enough = length >= 1"),
+    Mutant("utils/treebank.py", "treebank", "subsampling: drawn anew each time",
+           "        if self._subsample is None:\n            self._subsample =",
+           "        if True:\n            self._subsample ="),
+    Mutant("utils/treebank.py", "treebank sampler", "context: one word short on the right",
+           "min(end, position + C + 1)", "min(end, position + C)"),
+    Mutant("utils/treebank.py", "treebank sampler", "context: position drawn before the sentence",
+           "            sentence = random.randint(0, len(offsets) - 2)\n            begin, end = "
+           "offsets[sentence], offsets[sentence + 1]\n            position = begin + "
+           "random.randint(0, int(end - begin) - 1)\n",
+           "            fraction = random.random()\n            sentence = random.randint(0, "
+           "len(offsets) - 2)\n            begin, end = offsets[sentence], offsets[sentence + 1]\n"
+           "            position = begin + int(fraction * int(end - begin))\n"),
+    Mutant("utils/treebank.py", "treebank", "noise words: another power",
+           "NOISE_POWER = 0.75", "NOISE_POWER = 1.0"),
+    Mutant("utils/treebank.py", "treebank", "noise words: off by one in the table",
+           "np.arange(self.tablesize), side=\"left\")", "np.arange(self.tablesize), side=\"right\")"),
+    Mutant("utils/treebank.py", "treebank", "labels: upper ends of the classes",
+           "bisect.bisect_left(CLASS_BOUNDS", "bisect.bisect_right(CLASS_BOUNDS"),
+    Mutant("utils/utils.py", "utils", "softmax modifies its argument",
+           "    exponentials = np.exp(x - np.max(x, axis=-1, keepdims=True))",
+           "    x -= np.max(x, axis=-1, keepdims=True)\n    exponentials = np.exp(x)"),
+    Mutant("utils/gradcheck.py", "gradcheck", "gradient check: a gradient of nan passes",
+           "        if not difference <= TOLERANCE:", "        if difference > TOLERANCE:"),
+    Mutant("utils/gradcheck.py", "gradcheck", "gradient check: random not restored",
+           "        x[index] = value - H\n        random.setstate(state)\n",
+           "        x[index] = value - H\n"),
+    # ---- the optimiser
+    Mutant("sgd.py", "sgd", "sgd: up the gradient",
+           "        return x - step * gradient\n", "        return x + step * gradient\n"),
+    Mutant("sgd.py", "sgd", "sgd: the caller's start is modified",
+           "    x = np.array(x0, dtype=np.float64, order=\"C\")\n    sync",
+           "    x = np.asarray(x0, dtype=np.float64, order=\"C\")\n    sync"),
+    Mutant("sgd.py", "sgd", "sgd: the step is halved one iteration early",
+           "            if iteration % ANNEAL_EVERY == 0:",
+           "            if (iteration + 1) % ANNEAL_EVERY == 0:"),
+    Mutant("sgd.py", "sgd", "sgd: annealed by a fraction on going on, as in the scaffold",
+           "step *= 0.5 ** (start // ANNEAL_EVERY)", "step *= 0.5 ** (start / ANNEAL_EVERY)"),
+    Mutant("sgd.py", "sgd", "sgd: not annealed on going on",
+           "        step *= 0.5 ** (start // ANNEAL_EVERY)\n", ""),
+    Mutant("sgd.py", "sgd", "sgd: random not restored",
+           "        random.setstate(save.state)\n", ""),
+    Mutant("sgd.py", "sgd", "sgd: first draw from the restored state, as in the scaffold",
+           "            f(x)\n            sync_random()\n", "            pass\n"),
+    Mutant("sgd.py", "sgd", "sgd: one iteration done twice",
+           "in range(start + 1, iterations + 1)", "in range(start or 1, iterations + 1)"),
+    Mutant("sgd.py", "sgd", "sgd: smoothed loss begins at 0",
+           "                if smoothed is None:\n                    smoothed = loss\n",
+           "                if smoothed is None:\n                    smoothed = 0.05 * loss\n"),
+    Mutant("sgd.py", "sgd", "sgd: weights of the smoothed loss",
+           "SMOOTHING = 0.95", "SMOOTHING = 0.9"),
+    Mutant("sgd.py", "sgd", "sgd: no save at the end",
+           "if useSaved and (iteration % SAVE_PARAMS_EVERY == 0 or iteration == iterations):",
+           "if useSaved and iteration % SAVE_PARAMS_EVERY == 0:"),
+    Mutant("sgd.py", "sgd", "sgd: random not synced before a save",
+           "                sync_random()\n                save_params(", "                save_params("),
+    Mutant("sgd.py", "sgd faults", "sgd: goes on with a loss that is not finite",
+           "            if not math.isfinite(loss):", "            if False:"),
+    Mutant("sgd.py", "sgd faults", "saves: what is not finite is saved",
+           "                if not np.all(np.isfinite(x)):", "                if False:"),
+    Mutant("sgd.py", "faults", "saves: written in place, the rename is missing",
+           "with open(path + \".tmp\", \"wb\") as file:", "with open(path, \"wb\") as file:"),
+    Mutant("sgd.py", "faults", "saves: the array before the state",
+           "contents = {state_file(folder, iter): state, params_file(folder, iter): array}",
+           "contents = {params_file(folder, iter): array, state_file(folder, iter): state}"),
+    Mutant("sgd.py", "faults", "saves: temporary files stay",
+           "                os.remove(path + \".tmp\")", "                pass"),
+    Mutant("sgd.py", "faults", "saves: checksum not looked at",
+           "    if content[size:] != checksum(iteration, array, content[:size]):", "    if False:"),
+    Mutant("sgd.py", "faults", "saves: a cut state taken for the scaffold's",
+           "    if file.tell() == len(content) and content[1] != PROTOCOL:",
+           "    if file.tell() == len(content):"),
+    Mutant("sgd.py", "sgd faults", "saves: pickled code is run",
+           "        if opcode.name not in PLAIN_OPCODES:", "        if False:"),
+    Mutant("sgd.py", "sgd", "saves: the newest by name, not by number",
+           "sorted(saved_iterations(folder), reverse=True)",
+           "sorted(saved_iterations(folder), key=str, reverse=True)"),
+    Mutant("sgd.py", "sgd", "saves: of a later iteration than asked for",
+           "        if iteration > iterations:\n            continue\n", ""),
+    Mutant("sgd.py", "sgd faults", "saves: of other settings are used",
+           "save.settings is not None and save.settings != settings:",
+           "save.settings is None:"),
+    Mutant("sgd.py", "sgd faults", "saves: of another shape are used",
+           "    if shape is not None and save.params.shape != shape:", "    if False:"),
+    Mutant("sgd.py", "sgd faults", "saves: bad ones are passed over in silence",
+           "                print(f\"Passed over a save: {fault}\", file=sys.stderr)\n",
+           "                pass\n"),
+    Mutant("sgd.py", "sgd", "saves: none usable, and the run starts afresh",
+           "    if faults:\n        raise SaveError(", "    if False:\n        raise SaveError("),
+]
+
+
+def copy_project(folder):
+    """The code and its tests, without data."""
+    skip = shutil.ignore_patterns("datasets", "__pycache__", "autograder", "*.npy", "*.pickle")
+    for name in ("utils", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=skip)
+    for path in ROOT.glob("*.py"):
+        shutil.copy(path, folder)
+
+
+def run_tests(folder, names):
+    """The exit status of pytest for some test modules, or "hangs"; and its last line."""
+    files = [f"tests/test_{name}.py" for name in names]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--tb=no"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("SST_ZIP", None)  # unpacking takes longer than most of these tests
+    command = [sys.executable, "-m", "pytest", *options, *files]
+    try:
+        result = subprocess.run(
+            command, cwd=folder, env=environment, timeout=SECONDS, stdin=subprocess.DEVNULL,
+            capture_output=True, encoding="utf-8", errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        return "hangs", ""
+    lines = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
+    return result.returncode, (lines or result.stdout.splitlines() or [""])[-1]
+
+
+def try_mutant(mutant):
+    """Whether the tests catch a mutant, and by what."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        copy_project(folder)
+        path = folder / mutant.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(mutant.old) != 1:
+            return False, f"stands {text.count(mutant.old)} times in the file, not once"
+        path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        status, line = run_tests(folder, mutant.tests.split())
+        # Any other status than 1 would say that no test was run.
+        return status in (1, "hangs"), line.partition(" - ")[0].removeprefix("FAILED ") or status
+
+
+def passes_unbroken():
+    """Whether the tests pass without any mutation."""
+    names = sorted({name for mutant in MUTANTS for name in mutant.tests.split()})
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(
+        WORKERS
+    ) as pool:
+        copy_project(Path(folder))
+        results = dict(zip(names, pool.map(lambda name: run_tests(folder, [name]), names)))
+    for name, (status, line) in results.items():
+        if status != 0:
+            print(f"test_{name}.py does not pass as it is: {line}")
+    return all(status == 0 for status, _ in results.values())
+
+
+def main():
+    """Try the mutants named on the command line, or all; exit status 1 if one survives."""
+    wanted = sys.argv[1:]
+    chosen = [
+        (number, mutant)
+        for number, mutant in enumerate(MUTANTS, 1)
+        if not wanted or str(number) in wanted or mutant.file in wanted
+    ]
+    if not passes_unbroken():
+        sys.exit(1)
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        results = pool.map(try_mutant, [mutant for _, mutant in chosen])
+        n_caught = 0
+        for (number, mutant), (caught, how) in zip(chosen, results):
+            n_caught += caught
+            verdict = "caught" if caught else "SURVIVED"
+            print(f"{number:2} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
+    print(f"{n_caught} of {len(chosen)} mutants caught")
+    sys.exit(n_caught < len(chosen))
+
+
+if __name__ == "__main__":
+    main()

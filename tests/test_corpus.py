@@ -1,0 +1,240 @@
+"""Texts of one's own: what a file may look like, rare words, repeats, and runs on them."""
+
+import collections
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import run
+import sgd
+from conftest import run_python
+from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus, fitting_repeats
+
+TEXT = "The cat sat on the mat\nA dog sat on the cat\nThe mat sat\n"
+
+
+def written(folder, content, name="text.txt"):
+    """The path of a new file with this content, text or bytes."""
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+# ------------------------------------------------------------------------------------- the file
+def test_a_text_is_lower_cased_and_numbered_by_first_appearance(tmp_path):
+    corpus = TextCorpus(written(tmp_path, TEXT))
+    assert corpus.words == ["the", "cat", "sat", "on", "mat", "a", "dog", "UNK"]
+    assert corpus.sentences()[1] == ["a", "dog", "sat", "on", "the", "cat"]
+    assert corpus.frequencies.tolist() == [4, 2, 3, 2, 2, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.encode("utf-8-sig"),
+        TEXT.replace("\n", "\r\n").encode("utf-8"),
+        TEXT.replace(" ", "\t \u3000").encode("utf-8"),
+        TEXT.strip().encode("utf-8"),
+    ],
+    ids=["byte-order mark", "Windows", "other white space", "no last line end"],
+)
+def test_other_ways_to_write_the_same_text(tmp_path, content):
+    plain = TextCorpus(written(tmp_path, TEXT))
+    other = TextCorpus(written(tmp_path, content, "other.txt"))
+    assert other.fingerprint() == plain.fingerprint()
+
+
+def test_empty_lines_are_empty_sentences_of_which_none_is_drawn(tmp_path):
+    text = "\n".join(f"w{i} w{i + 1}\n \n" for i in range(200))
+    corpus = TextCorpus(written(tmp_path, text))
+    assert [s for s in corpus.sentences() if s] == [[f"w{i}", f"w{i + 1}"] for i in range(200)]
+    assert corpus.numSentences() == 599
+    assert {len(s) for s in corpus.allSentences()} == {2}
+
+
+def test_a_long_line_is_one_sentence(tmp_path):
+    corpus = TextCorpus(written(tmp_path, "word other " * 200_000))
+    assert corpus.numSentences() == 1 and len(corpus.sentences()[0]) == 400_000
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"fine\nbro\xffken\n", "line 2: not UTF-8"),
+        ("utf-16".encode("utf-16"), "line 1: not UTF-8"),
+        (b"", "has no words"),
+        (b"\xef\xbb\xbf \n\r\n", "has no words"),
+    ],
+)
+def test_a_file_that_is_no_text_is_told(tmp_path, content, message):
+    with pytest.raises(CorpusError, match=message):
+        TextCorpus(written(tmp_path, content))
+
+
+def test_a_missing_file_is_told_without_advice_about_the_treebank(tmp_path):
+    with pytest.raises(CorpusError) as raised:
+        TextCorpus(tmp_path / "no folder" / "text.txt")
+    assert str(raised.value) == f"cannot read {tmp_path}/no folder/text.txt: No such file or directory"
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_a_corpus_or_one_error(tmp_path_factory, content):
+    path = written(tmp_path_factory.mktemp("c"), content)
+    try:
+        corpus = TextCorpus(path)
+    except CorpusError as error:
+        assert "\n" not in str(error)
+        assert b"\xff" in content or not content.split() or "not UTF-8" in str(error) or (
+            not content.decode("utf-8-sig").split()
+        )
+    else:
+        lines = content.decode("utf-8-sig").lower().split("\n")
+        expected = [line.split() for line in lines if line.split()]
+        assert [s for s in corpus.sentences() if s] == expected
+
+
+# ------------------------------------------------------------------------------------- rare words
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=8), min_size=1, max_size=12),
+    st.integers(1, 5),
+)
+def test_rare_words_are_as_if_they_had_never_been_there(sentences, min_count):
+    counts = collections.Counter(word for sentence in sentences for word in sentence)
+    without = [[word for word in s if counts[word] >= min_count] for s in sentences]
+    if not any(without):
+        with pytest.raises(CorpusError, match="no words"):
+            Corpus(sentences, min_count=min_count)
+        return
+    corpus, expected = Corpus(sentences, min_count=min_count), Corpus(without)
+    assert corpus.words == expected.words
+    assert corpus.tokens() == expected.tokens()
+    assert corpus.sentences() == without
+    assert corpus.frequencies.tolist() == expected.frequencies.tolist()
+    assert corpus.fingerprint() == expected.fingerprint()
+
+
+# ------------------------------------------------------------------------------------- repeats
+@pytest.mark.parametrize(
+    "n_tokens, repeats", [(1, 30), (227_245, 30), (1_000_000, 30), (5_843_286, 5), (10**9, 1)]
+)
+def test_a_longer_text_is_repeated_less(n_tokens, repeats):
+    assert fitting_repeats(n_tokens) == repeats
+
+
+def test_the_treebank_as_a_text_is_the_treebank(sst, tmp_path):
+    treebank = StanfordSentiment(sst)
+    lines = (sst / "datasetSentences.txt").read_bytes().decode("utf-8").split("\n")[1:]
+    text = "".join(line.partition("\t")[2] + "\n" for line in lines if line)
+    corpus = TextCorpus(written(tmp_path, text))
+    assert corpus.repeats == treebank.repeats == 30
+    assert corpus.fingerprint() == treebank.fingerprint()
+    for dataset in (treebank, corpus):
+        random.seed(7)
+        dataset.subsample()
+    assert np.array_equal(corpus.subsample().tokens, treebank.subsample().tokens)
+
+
+# ------------------------------------------------------------------------------------- runs
+@pytest.fixture
+def novel(tmp_path):
+    """A text of 400 lines with the words w0 to w59, frequent ones first."""
+    rng = np.random.RandomState(1)
+    lines = [" ".join(f"w{int(60 * u * u)}" for u in rng.rand(12)) for _ in range(400)]
+    return written(tmp_path, "\n".join(lines), "novel.txt")
+
+
+def options_for(novel, *more):
+    """The options of a short run on a text."""
+    arguments = ["--corpus", novel, "--output", novel.parent / "out", "--iterations", "30", *more]
+    return run.parse_options(list(map(str, arguments)))
+
+
+def test_a_text_trains_as_the_textbook_trains_it(novel, capsys):
+    fast, slow = options_for(novel), options_for(novel, "--textbook", "--fresh")
+    results = []
+    for options in (fast, slow):
+        sgd.remove_saves(str(options.output))
+        options.output.mkdir(exist_ok=True)
+        results.append(run.train(run.load_text(options)[0], options))
+    np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
+
+
+def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
+    def settings(*more):
+        options = options_for(novel, *more)
+        return run.settings_of(run.load_text(options)[0], options)
+
+    before = settings()
+    assert settings("--repeats", "30", "--min-count", "2") == before  # it changes nothing
+    assert settings("--repeats", "2") != before
+    assert settings("--min-count", "50") != before
+    novel.write_text(novel.read_text(encoding="utf-8") + " w0", encoding="utf-8")
+    assert settings() != before
+
+
+def test_a_save_of_another_text_is_refused(novel):
+    arguments = ["run.py", "--corpus", novel, "--output", novel.parent / "out", "--iterations", 20]
+    assert run_python(*arguments).returncode == 0
+    novel.write_text(novel.read_text(encoding="utf-8") + " w0", encoding="utf-8")
+    again = run_python(*arguments)
+    assert again.returncode == 1
+    assert "no save can be used" in again.stderr and "--fresh" in again.stderr
+    assert run_python(*arguments, "--fresh").returncode == 0
+
+
+def test_a_run_on_a_text_needs_no_treebank(novel, project):
+    result = run_python(
+        project / "run.py", "--corpus", novel, "--iterations", 10, "--output", novel.parent / "o"
+    )
+    assert result.returncode == 0, result.stderr
+    assert not (project / "utils" / "datasets").exists()
+    assert result.stdout.startswith("Training on novel.txt: 61 words\n")
+    assert "No picture: none of the assignment's words is in the text" in result.stdout
+    assert not (novel.parent / "o" / "word_vectors.png").exists()
+
+
+def test_words_are_drawn_from_a_file(novel):
+    words = written(novel.parent, "\ufeffW1 w2\r\nw59 w2\n\nmissing", "words.txt")
+    out = novel.parent / "out"
+    arguments = ["--corpus", novel, "--iterations", 10, "--output", out, "--words", words]
+    result = run_python("-W", "error", "run.py", *arguments, "--loss-curve")
+    assert result.returncode == 0, result.stderr
+    assert "Not in the text, so not in the picture: missing\n" in result.stdout
+    for name in ("word_vectors.png", "loss_curve.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "arguments, status, message",
+    [
+        (["--min-count", "2"], 2, "needs --corpus"),
+        (["--corpus", "none.txt"], 1, "cannot read none.txt"),
+        (["--corpus", "{novel}", "--min-count", "100000"], 1, "no words that occur 100000 times"),
+        (["--corpus", "{novel}", "--words", "{empty}"], 1, "none of the words"),
+        (["--corpus", "{novel}", "--words", "none.txt"], 1, "cannot read none.txt"),
+        (["--corpus", "{novel}", "--repeats", "0"], 2, "at least 1"),
+        (["--corpus", "{novel}", "--output", "{novel}/out"], 1, "cannot write to"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line_before_training(novel, arguments, status, message):
+    empty = written(novel.parent, "", "empty.txt")
+    arguments = [a.format(novel=novel, empty=empty) for a in arguments]
+    if "--output" not in arguments:
+        arguments += ["--output", novel.parent / "out"]
+    result = run_python("run.py", *arguments)
+    assert result.returncode == status
+    assert message in result.stderr.splitlines()[-1]
+    assert status == 2 or result.stderr.count("\n") == 1
+    assert "iter" not in result.stdout
+    assert not list(novel.parent.glob("out/saved*"))
+
+
+def test_a_text_that_cannot_be_read_costs_no_saves(novel):
+    out = novel.parent / "out"
+    run_python("run.py", "--corpus", novel, "--output", out, "--iterations", 10)
+    result = run_python("run.py", "--corpus", "none.txt", "--output", out, "--fresh")
+    assert result.returncode == 1
+    assert (out / "saved_params_10.npy").exists()

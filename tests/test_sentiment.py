@@ -1,0 +1,255 @@
+"""Sentiment by mean word vectors: features, choice on dev, honest figures, files, complaints."""
+
+import json
+
+import numpy as np
+import pytest
+
+import sentiment
+from conftest import run_python, write_treebank
+from sentiment import Part, WordVectors, classify, features, majority
+from utils.treebank import StanfordSentiment
+from utils.vectors import write_text
+
+
+@pytest.fixture(scope="module")
+def figures(full_run, tmp_path_factory):
+    """What `sentiment.py` prints and writes about the assignment's run: text, JSON, folder."""
+    folder = tmp_path_factory.mktemp("sentiment")
+    arguments = ["--vectors", full_run / "saved_params_40000.npy", "--output", folder]
+    result = run_python("-W", "error", "sentiment.py", *arguments, "--json", folder / "f.json")
+    assert result.returncode == 0, result.stderr
+    return result.stdout, json.loads((folder / "f.json").read_text(encoding="utf-8")), folder
+
+
+def words_of(table):
+    """`WordVectors` of a dict of lists."""
+    return WordVectors({word: i for i, word in enumerate(table)}, np.array(list(table.values())), "")
+
+
+# ------------------------------------------------------------------------------------- parts of it
+def test_a_sentence_is_the_mean_of_its_words():
+    words = words_of({"a": [1.0, 0.0], "b": [0.0, 2.0]})
+    part = Part([["a", "b"], ["a", "a", "b", "none"], ["none"], []], np.zeros(4))
+    np.testing.assert_allclose(features(part, words), [[0.5, 1], [2 / 3, 2 / 3], [0, 0], [0, 0]])
+
+
+def test_brackets_are_found_as_most_texts_write_them():
+    words = words_of({"(": [1.0], "-rrb-": [2.0], ")": [3.0]})
+    part = Part([["-lrb-"], ["-rrb-"]], np.zeros(2))
+    assert features(part, words).tolist() == [[1], [2]]
+
+
+def test_centre_and_outside_vectors_stand_side_by_side(sst):
+    dataset = StanfordSentiment(sst)
+    V = len(dataset.words)
+    words = sentiment.side_by_side(np.arange(4 * V).reshape(2 * V, 2), dataset, "")
+    row = words.vectors[words.index["rock"]]
+    assert row.tolist() == [2, 3, 2 * V + 2, 2 * V + 3]
+
+
+def test_the_parts_are_those_of_the_treebank(sst):
+    parts = sentiment.split(StanfordSentiment(sst), binary=False)
+    counts = {name: np.bincount(part.labels).tolist() for name, part in parts.items()}
+    assert counts == {
+        "train": [1092, 2218, 1624, 2322, 1288],
+        "dev": [139, 289, 229, 279, 165],
+        "test": [279, 633, 389, 510, 399],
+    }
+    assert majority(parts)["test"] == pytest.approx(28.64, abs=0.005)
+    assert sentiment.largest_of_train(parts)["test"] == pytest.approx(23.08, abs=0.005)
+
+
+def test_binary_leaves_out_the_neutral_class_and_keeps_the_sides(sst):
+    parts = sentiment.split(StanfordSentiment(sst), binary=True)
+    assert np.bincount(parts["train"].labels).tolist() == [1092 + 2218, 2322 + 1288]
+    assert np.bincount(parts["test"].labels).tolist() == [279 + 633, 510 + 399]
+
+
+def random_parts(rng, noise):
+    """Parts of sentences of one word each, whose vectors tell the class but for some noise."""
+    vectors, parts, n = [], {}, 0
+    for name, size in (("train", 300), ("dev", 100), ("test", 100)):
+        labels = rng.randint(0, 3, size)
+        vectors.append(np.eye(3)[labels] + noise * rng.standard_normal((size, 3)))
+        parts[name] = Part([[str(n + i)] for i in range(size)], labels)
+        n += size
+    vectors = np.concatenate(vectors)
+    return parts, WordVectors({str(i): i for i in range(n)}, vectors, "")
+
+
+def test_what_vectors_tell_is_learnt():
+    result = classify(*random_parts(np.random.RandomState(0), noise=0.05))
+    assert result.accuracy == {"train": 100, "dev": 100, "test": 100}
+
+
+def test_the_strongest_of_the_best_on_dev_is_chosen():
+    result = classify(*random_parts(np.random.RandomState(1), noise=0.7))
+    dev = result.curves["dev"]
+    best = sentiment.STRENGTHS.index(result.strength)
+    assert dev[best] == max(dev) == result.accuracy["dev"]
+    assert all(accuracy < dev[best] for accuracy in dev[best + 1 :])
+    assert len(set(dev)) > 1
+
+
+def test_labels_of_test_are_not_looked_at_before_the_choice():
+    parts, words = random_parts(np.random.RandomState(2), noise=0.7)
+    before = classify(parts, words)
+    parts["test"] = parts["test"]._replace(labels=parts["test"].labels[::-1])
+    after = classify(parts, words)
+    assert after.strength == before.strength and after.curves == before.curves
+
+
+def test_random_vectors_have_the_width_of_those_they_stand_beside():
+    words = words_of({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
+    one, other = sentiment.random_like(words), sentiment.random_like(words)
+    assert one.vectors.shape == (2, 3) and np.array_equal(one.vectors, other.vectors)
+
+
+# ------------------------------------------------------------------------------------- the command
+def test_the_figures_are_those_others_report(figures):
+    _, json_figures, _ = figures
+    assert 29 <= json_figures["train"] <= 31
+    assert 29 <= json_figures["dev"] <= 32.7
+    assert 28 <= json_figures["test"] <= 30.4
+    assert json_figures["majority"] == pytest.approx(28.64, abs=0.005)
+    assert json_figures["classes"] == 5
+
+
+def test_the_report_has_all_that_the_figures_are_to_be_seen_beside(figures):
+    text, json_figures, _ = figures
+    for line in (
+        "0 of 19,538 different words have no vector (0.0 % of all words)",
+        "Sentences: 8,544 train, 1,101 dev, 2,210 test; 5 classes",
+        f"word vectors                {json_figures['train']:.1f}   {json_figures['dev']:.1f}"
+        f"   {json_figures['test']:.1f}",
+        "largest class of each part   27.2   26.2   28.6",
+        "largest class of train       27.2   25.3   23.1",
+    ):
+        assert " ".join(line.split()) in " ".join(text.split())
+    assert "random vectors" in text and "very positive" in text and "f1-score" in text
+
+
+def test_the_errors_are_the_dev_sentences_that_are_wrong(figures, sst):
+    _, json_figures, folder = figures
+    header, *lines = (folder / "sentiment_errors.txt").read_text(encoding="utf-8").splitlines()
+    assert header.split("\t") == ["true", "predicted", "sentence"]
+    assert len(lines) == round(1101 * (1 - json_figures["dev"] / 100))
+    dev = {" ".join(sentence): label for sentence, label in StanfordSentiment(sst).getDevSentences()}
+    for line in lines:
+        true, predicted, sentence = line.split("\t")
+        assert true != predicted
+        assert sentiment.FIVE_CLASSES[dev[sentence]] == true
+
+
+def test_the_pictures_are_there(figures):
+    for name in ("sentiment_confusion.png", "sentiment_regularisation.png"):
+        assert (figures[2] / name).read_bytes().startswith(b"\x89PNG")
+    assert not list(figures[2].glob("*.tmp"))
+
+
+def test_a_second_time_gives_the_same(figures, full_run, tmp_path):
+    result = run_python(
+        "sentiment.py", "--output", tmp_path, "--json", tmp_path / "f.json",
+        "--vectors", full_run / "saved_params_40000.npy", PYTHONHASHSEED=7,
+    )  # fmt: skip
+    assert result.stdout.partition("Saved")[0] == figures[0].partition("Saved")[0]
+    for path in figures[2].iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
+
+
+# ------------------------------------------------------------------------------------- other data
+@pytest.fixture
+def small(project):
+    """The project with a treebank of its own: 60 short sentences, of all classes."""
+    rng = np.random.RandomState(0)
+    sentences = [[f"w{i}" for i in rng.randint(0, 40, 6)] for _ in range(60)]
+    write_treebank(project / "utils" / "datasets" / "stanfordSentimentTreebank", sentences)
+    return project
+
+
+def run_small(small, *arguments):
+    """Run sentiment.py of a small project in its folder."""
+    return run_python("sentiment.py", *arguments, cwd=small)
+
+
+def test_without_a_save_it_says_what_to_run(small):
+    result = run_small(small)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and "python run.py" in result.stderr
+
+
+def test_the_newest_save_is_taken_of_the_output_folder_first(small):
+    (small / "out").mkdir()
+    for folder, iteration in ((small, 900), (small, 1000), (small / "out", 20)):
+        np.save(folder / f"saved_params_{iteration}.npy", np.ones((82, 2)))
+    assert "saved_params_1000.npy" in run_small(small).stdout
+    assert "out/saved_params_20.npy" in run_small(small, "--output", "out").stdout
+
+
+def test_text_vectors_are_taken_and_missing_words_counted(small):
+    words = [f"w{i}" for i in range(0, 40, 2)]
+    write_text(small / "v.txt", words, np.random.RandomState(0).randn(20, 3))
+    result = run_small(small, "--vectors", "v.txt", "--binary", "--json", "f.json")
+    assert result.returncode == 0, result.stderr
+    assert "different words have no vector" in result.stdout
+    assert "v.txt, 3 numbers a word" in result.stdout
+    assert json.loads((small / "f.json").read_text())["classes"] == 2
+
+
+def test_an_export_is_worth_as_much_as_its_save(small):
+    vectors = np.random.RandomState(0).randn(82, 2)
+    np.save(small / "saved_params_5.npy", np.concatenate((vectors[:41], np.zeros((41, 2)))))
+    words = StanfordSentiment(small / "utils/datasets/stanfordSentimentTreebank").words
+    write_text(small / "v.txt", words, vectors[:41])
+    results = []
+    for arguments in ([], ["--vectors", "v.txt"]):
+        assert run_small(small, "--json", "f.json", *arguments).returncode == 0
+        results.append(json.loads((small / "f.json").read_text()))
+    assert results[0]["train"] == results[1]["train"]
+
+
+def test_data_of_two_classes_only_is_told_and_taken_as_such(small):
+    labels = small / "utils/datasets/stanfordSentimentTreebank/sentiment_labels.txt"
+    lines = labels.read_text(encoding="utf-8").splitlines()
+    lines[1:] = [f"{line.partition('|')[0]}|{i % 2}" for i, line in enumerate(lines[1:])]
+    labels.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    np.save(small / "saved_params_5.npy", np.random.RandomState(0).randn(82, 2))
+    result = run_small(small)
+    assert result.returncode == 0, result.stderr
+    assert "just negative or positive" in result.stdout and "2 classes" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "content, arguments, status, message",
+    [
+        (np.zeros((60, 2)), [], 1, "30 words, but the sentences here have 41"),
+        (np.full((82, 2), np.nan), [], 1, "saved_params_5.npy, row 0: a number that is not finite"),
+        (None, ["--vectors", "none.txt"], 1, "cannot read none.txt"),
+        (None, ["--vectors", "README"], 1, "line 2: 1 numbers after the word, expected 2"),
+        (np.zeros((82, 2)), ["--output", "README/out"], 1, "cannot write"),
+        (np.zeros((82, 2)), ["--json", "README/f.json"], 1, "cannot write"),
+        (None, ["--sweep", "--json", "f.json"], 2, "--sweep trains"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(small, content, arguments, status, message):
+    (small / "README").write_text("w1 1 2\nw2 1\n", encoding="utf-8")
+    if content is not None:
+        np.save(small / "saved_params_5.npy", content)
+    result = run_small(small, *arguments)
+    assert result.returncode == status
+    assert message in result.stderr.splitlines()[-1]
+    assert status == 2 or result.stderr.count("\n") == 1
+    assert not list(small.glob("sentiment_*.png"))
+
+
+def test_the_sweep_prints_a_table(small, monkeypatch, capsys):
+    monkeypatch.setattr(sentiment, "SWEEP", ((2, 20, 0.3), (3, 30, 3)))
+    folder = small / "utils/datasets/stanfordSentimentTreebank"
+    monkeypatch.setattr(
+        sentiment.run, "load_dataset", lambda: (StanfordSentiment(folder, repeats=300), "small")
+    )
+    sentiment.sweep(sentiment.parse_options(["--sweep"]))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and {line.count("|") for line in lines} == {9}
+    assert lines[2].startswith("| 2 | 20 | 0.3 | ") and lines[3].startswith("| 3 | 30 | 3 | ")
