@@ -71,17 +71,21 @@ def parse_options(arguments=None):
     count = at_least(1)
 
     option = parser.add_argument_group("text").add_argument
-    option("--corpus", type=Path, metavar="FILE", help="train on this UTF-8 text, a sentence a line")
+    option("--corpus", type=Path, metavar="FILE", help="train on a UTF-8 text, a sentence a line")
     option("--min-count", type=count, metavar="N", help="drop its words that are rarer (1)")
-    option("--repeats", type=count, metavar="N", help="of the text before subsampling (30, or as "
-           "many as keep it below 30 million words)")
+    option(
+        "--repeats",
+        type=count,
+        metavar="N",
+        help="of the text before subsampling (30, or as many as keep it below 30 million words)",
+    )
 
     option = parser.add_argument_group("training").add_argument
-    option("--iterations", type=count, default=40000, metavar="N", help="when to stop (%(default)s)")
+    option("--iterations", type=count, default=40000, metavar="N", help="how many (%(default)s)")
     option("--dimension", type=count, default=10, metavar="D", help="of the vectors (%(default)s)")
-    option("--window", type=count, default=5, metavar="C", help="most words on a side (%(default)s)")
-    option("--negatives", type=count, default=10, metavar="K", help="for a word pair (%(default)s)")
-    option("--step", type=positive, default=0.3, help="halved every 20,000 iterations (%(default)s)")
+    option("--window", type=count, default=5, metavar="C", help="words on a side (%(default)s)")
+    option("--negatives", type=count, default=10, metavar="K", help="a word pair (%(default)s)")
+    option("--step", type=positive, default=0.3, help="halved each 20,000 iterations (%(default)s)")
     option("--loss", choices=LOSSES, default="negative-sampling", help="(%(default)s)")
     option("--seed", type=at_least(0), metavar="N", help="other random numbers")
     option("--textbook", action="store_true", help="one word pair at a time: slow, same numbers")
@@ -91,10 +95,18 @@ def parse_options(arguments=None):
     option("--fresh", action="store_true", help="remove all saves in that folder, and start anew")
     option("--words", type=Path, metavar="FILE", help="draw the words in this file")
     option("--loss-curve", action="store_true", help="draw loss_curve.png too")
-    option("--export", type=Path, metavar="FILE", help="write the centre vectors in word2vec's text "
-           "format, for gensim and others")
-    option("--export-projector", type=Path, metavar="FOLDER", help="write vectors.tsv and "
-           "metadata.tsv for the TensorBoard embedding projector")
+    option(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write the centre vectors as text of word2vec, for gensim and others",
+    )
+    option(
+        "--export-projector",
+        type=Path,
+        metavar="FOLDER",
+        help="write vectors.tsv and metadata.tsv for the embedding projector of TensorBoard",
+    )
 
     options = parser.parse_args(arguments)
     if options.seed is not None and options.seed >= 2**32:
@@ -233,7 +245,7 @@ def draw_words(words, dataset, wordVectors, title, path):
     rows = [dataset.tokens()[word] for word in words]
     left_out = save_word_plot(path, words, wordVectors[rows], title)
     if left_out:
-        print(f"There was no room for: {' '.join(left_out)}")
+        print(f"No room in the picture for {len(left_out)} words: {' '.join(left_out)[:60]} ...")
 
 
 def draw_loss(curve, title, path):
@@ -255,7 +267,8 @@ def output_folder(options):
             folder.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(open(folder / ".run.lock", "ab"))
             if not get_datasets.try_lock(lock):
-                raise RunError(f"another run is at work in {folder.resolve()}; wait, or use --output")
+                where = folder.resolve()
+                raise RunError(f"another run is at work in {where}; wait, or use --output")
             check_writable(folder / sgd.params_file("", options.iterations))
         except OSError as error:
             raise RunError(f"cannot write to {folder}: {error.strerror}; use --output") from None
@@ -298,7 +311,8 @@ def write_results(dataset, wordVectors, words, curve, title, options):
         try:
             write(path)
         except Exception as error:  # whatever is wrong with drawing, the training is done
-            raise RunError(f"the vectors are saved, but {path} could not be made: {error!r}") from error
+            problem = f"{path} could not be made: {error!r}"
+            raise RunError(f"the vectors are saved, but {problem}") from error
         print(f"Saved {path.resolve()}")
 
 

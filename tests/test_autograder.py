@@ -965,7 +965,7 @@ def test_an_encrypted_member_is_told(tmp_path):
 def wrong_params():
     """Parameters that are not to be used, and what is said of them."""
     good = npy(np.zeros((4, 3)))
-    huge = good.replace(b"(4, 3), ", b"(999999999999, 2), ")
+    huge = good.replace(b"(4, 3), ", b"(999999999998, 2), ")
     fakes = npy(np.zeros((4, 3))).replace(b"'<f8'", b"'|O' ")
     return {
         "missing": (None, "is missing"),

@@ -75,9 +75,10 @@ def test_a_file_that_is_no_text_is_told(tmp_path, content, message):
 
 
 def test_a_missing_file_is_told_without_advice_about_the_treebank(tmp_path):
+    path = tmp_path / "no folder" / "text.txt"
     with pytest.raises(CorpusError) as raised:
-        TextCorpus(tmp_path / "no folder" / "text.txt")
-    assert str(raised.value) == f"cannot read {tmp_path}/no folder/text.txt: No such file or directory"
+        TextCorpus(path)
+    assert str(raised.value) == f"cannot read {path}: No such file or directory"
 
 
 @given(st.binary(max_size=80))

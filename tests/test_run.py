@@ -31,8 +31,9 @@ def make_sentences(words_of_the_picture=()):
 
 
 @pytest.fixture
-def command(project, tmp_path):
+def command(project, tmp_path, monkeypatch):
     """Runs the project's copy on the small text from an empty working directory."""
+    monkeypatch.delenv("SST_ZIP", raising=False)  # the text there is the one to use
     data = project / "utils" / "datasets" / "stanfordSentimentTreebank"
     work = tmp_path / "work"
     work.mkdir()

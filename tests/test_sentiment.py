@@ -24,7 +24,8 @@ def figures(full_run, tmp_path_factory):
 
 def words_of(table):
     """`WordVectors` of a dict of lists."""
-    return WordVectors({word: i for i, word in enumerate(table)}, np.array(list(table.values())), "")
+    index = {word: i for i, word in enumerate(table)}
+    return WordVectors(index, np.array(list(table.values())), "")
 
 
 # ------------------------------------------------------------------------------------- parts of it
@@ -135,7 +136,8 @@ def test_the_errors_are_the_dev_sentences_that_are_wrong(figures, sst):
     header, *lines = (folder / "sentiment_errors.txt").read_text(encoding="utf-8").splitlines()
     assert header.split("\t") == ["true", "predicted", "sentence"]
     assert len(lines) == round(1101 * (1 - json_figures["dev"] / 100))
-    dev = {" ".join(sentence): label for sentence, label in StanfordSentiment(sst).getDevSentences()}
+    dev = StanfordSentiment(sst).getDevSentences()
+    dev = {" ".join(sentence): label for sentence, label in dev}
     for line in lines:
         true, predicted, sentence = line.split("\t")
         assert true != predicted

@@ -193,7 +193,7 @@ def test_pieces_that_are_larger_than_a_slot_arrive_whole(tiny_corpus):
     with Worker() as worker:
         stream = make_stream(corpus, batch_size=50, window_size=5, k=120, worker=worker)
         items = [as_lists(stream.next()) for _ in range(2)]
-        time.sleep(0.7)  # the worker goes on to the next slots
+        time.sleep(1.5)  # the worker goes on to the next slots
         assert items + [as_lists(stream.next()) for _ in range(100)] == expected
 
 

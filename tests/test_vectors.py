@@ -1,4 +1,4 @@
-"""Files of word vectors: what is written is read back, by us and by gensim, and bad ones are told."""
+"""Files of word vectors: what is written is read back, by gensim too, and bad ones are told."""
 
 import math
 
@@ -50,6 +50,7 @@ def test_any_words_and_numbers_are_read_back(tmp_path_factory, table):
     assert {word: tuple(vectors[i]) for word, i in index.items()} == table
 
 
+@pytest.mark.slow  # with the tests that need gensim installed
 @pytest.mark.parametrize("dimension", [1, 3])
 def test_gensim_reads_the_export(tmp_path, dimension):
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
@@ -59,6 +60,7 @@ def test_gensim_reads_the_export(tmp_path, dimension):
     assert np.array_equal(keyed.vectors, VECTORS[:, :dimension].astype(np.float32))
 
 
+@pytest.mark.slow  # with the tests that need gensim installed
 def test_gensim_reads_what_run_exports(full_run, tmp_path):
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
     result = run_python("run.py", "--output", full_run, "--export", tmp_path / "v.txt")
@@ -71,6 +73,7 @@ def test_gensim_reads_what_run_exports(full_run, tmp_path):
     assert len(keyed.most_similar("great", topn=5)) == 5
 
 
+@pytest.mark.slow  # with the tests that need gensim installed
 def test_we_read_what_gensim_writes(tmp_path):
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
     keyed = models.KeyedVectors(4)

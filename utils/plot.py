@@ -86,7 +86,7 @@ def draw_words(path, words, vectors, title):
             va="center",
             parse_math=False,
             arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.6, "shrinkB": 2},
-            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7},
+            bbox={"boxstyle": "round,pad=0.1", "color": "white", "linewidth": 0, "alpha": 0.7},
         )
         for word, point in zip(words, coordinates)
     ]
@@ -100,34 +100,48 @@ def draw_words(path, words, vectors, title):
 def spread_labels(axes, labels):
     """Move each label as little as it takes not to overlap another one or leave the axes.
 
-    Removes those that find no place, and returns their numbers.
+    Removes those that find no place near by, and returns their numbers.
     """
     renderer = axes.figure.canvas.get_renderer()
-    frame = axes.get_window_extent(renderer)
-    taken, left_out = [], []
+    frame = axes.get_window_extent(renderer).extents  # x0, y0, x1, y1
+    taken, left_out = np.empty((0, 4)), []
     for number, label in enumerate(labels):
-        box = label.get_window_extent(renderer)  # without the arrow, which has no length yet
-        for dx, dy in offsets(box.height):
-            moved = box.translated(dx, dy).padded(PADDING)
-            inside = frame.x0 <= moved.x0 and moved.x1 <= frame.x1
-            inside &= frame.y0 <= moved.y0 and moved.y1 <= frame.y1
-            if inside and not moved.count_overlaps(taken):
-                label.set_position((dx, dy))
-                taken.append(moved)
-                break
-        else:
+        box = label.get_window_extent(renderer).padded(PADDING)  # the arrow has no length yet
+        moves = (box.height - 2 * PADDING) * OFFSETS
+        moved = box.extents + np.hstack((moves, moves))
+        free = np.all((moved[:, :2] >= frame[:2]) & (moved[:, 2:] <= frame[2:]), axis=1)
+        choice = first_free(moved, np.flatnonzero(free), taken)
+        if choice is None:
             label.remove()
             left_out.append(number)
+        else:
+            label.set_position(moves[choice])
+            taken = np.vstack((taken, moved[choice]))
     return left_out
 
 
-def offsets(unit):
-    """Offsets to try for a label, from near to far: rings around its point."""
-    yield 0.0, 0.0
-    for ring in range(1, 60):
-        radius = ring * unit / 2
-        for angle in np.linspace(0, 2 * np.pi, 8 + 4 * ring, endpoint=False):
-            yield radius * np.sin(angle), radius * np.cos(angle)
+def first_free(boxes, candidates, taken):
+    """The first candidate among boxes (n, 4) that overlaps none of those taken, or None."""
+    for begin in range(0, len(candidates), 100):
+        some = candidates[begin : begin + 100]
+        x0, y0, x1, y1 = boxes[some].T[:, :, None]
+        overlaps = (x0 < taken[:, 2]) & (taken[:, 0] < x1) & (y0 < taken[:, 3]) & (taken[:, 1] < y1)
+        free = some[~overlaps.any(axis=1)]
+        if len(free):
+            return free[0]
+    return None
+
+
+def rings_of_offsets(n_rings):
+    """Offsets to try for a label, in heights of it, from near to far: rings around its point."""
+    rings = [np.zeros((1, 2))]
+    for ring in range(1, n_rings + 1):
+        angle = np.linspace(0, 2 * np.pi, 8 + 4 * ring, endpoint=False)
+        rings.append(ring / 2 * np.column_stack((np.sin(angle), np.cos(angle))))
+    return np.concatenate(rings)
+
+
+OFFSETS = rings_of_offsets(40)
 
 
 # ------------------------------------------------------------------------------------- loss
@@ -150,7 +164,7 @@ def save_loss_curve(path, curve, anneal_every, title):
 
 # ------------------------------------------------------------------------------------- sentiment
 def save_confusion_matrix(path, counts, names, title):
-    """Save a picture of counts (n, n): a row for each true class, a column for each predicted one."""
+    """Save a picture of counts (n, n), with a row for each true class, a column for each guess."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes = new_axes((7, 6), title=title, xlabel="predicted", ylabel="true")
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -25,7 +25,7 @@ from utils.python_random import to_numpy, to_python
 DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
 SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
-MAX_REPEATED = 30_000_000  # tokens before subsampling; the assignment repeats its own to 6.8 million
+MAX_REPEATED = 30_000_000  # tokens before subsampling; the assignment's are 6.8 million
 NOISE_POWER = 0.75  # noise distribution: unigram counts to this power, ibid. section 2.2
 CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 3
 

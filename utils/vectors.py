@@ -121,9 +121,9 @@ def write_text(path, words, vectors):
 
 
 def write_projector(folder, words, vectors):
-    """Write the two files for the embedding projector of TensorBoard, https://projector.tensorflow.org.
+    """Write the two files that the embedding projector of TensorBoard loads.
 
-    `vectors.tsv` has a vector a line, `metadata.tsv` its word; as a single column, without a header.
+    `vectors.tsv` has a vector a line, `metadata.tsv` its word: a single column, so no header.
     """
     vectors_file, words_file = (Path(folder) / name for name in PROJECTOR_FILES)
     with replacing(vectors_file, "w", encoding="utf-8", newline="\n") as file:

@@ -33,7 +33,8 @@ CHUNK = 1_000  # iterations whose windows are drawn together; divides SAVE_EVERY
 ROWS = (0, 3, 90, 300, 1000, 4365, 9000, 15_000)  # "the", "destined", "great", ...
 POSITIONS = tuple((row + half, i) for half in (0, V) for i, row in enumerate(ROWS))
 TOLERANCE = 1e-9  # rounding accumulates to 1e-13 in 40,000 iterations
-LOG = {10: 19.061546, 4000: 19.285125, 8000: 14.235772, 20000: 10.307662, 40000: 9.812206}
+# Smoothed losses of the correct run; some tell 10.307662 of 20,000, the textbook prints this.
+LOG = {10: 19.061546, 4000: 19.285125, 8000: 14.235772, 20000: 10.307666, 40000: 9.812206}
 
 
 class Fault(NamedTuple):
@@ -333,10 +334,10 @@ def make(log=print):
 
 
 def check_log(log):
-    """Raise AssertionError unless the correct run has the published losses."""
+    """Raise AssertionError unless the correct run has these losses."""
     for iteration, loss in LOG.items():
-        if not abs(log[iteration] - loss) < 1e-5:
-            raise AssertionError(f"iter {iteration}: {log[iteration]:.6f}, published is {loss}")
+        if not abs(log[iteration] - loss) < 1e-6:
+            raise AssertionError(f"iter {iteration}: {log[iteration]:.6f}, expected {loss}")
 
 
 def save(found):

@@ -1,0 +1,116 @@
+"""The pictures besides the assignment's: many words, the loss of a run, and those of sentiment."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from utils import plot
+from utils.progress import LossCurve
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """The axes that are saved, to look at what is in them."""
+    axes_of_all = []
+    save = plot.save
+
+    def keep(axes, path):
+        axes_of_all.append(axes)
+        save(axes, path)
+
+    monkeypatch.setattr(plot, "save", keep)
+    return axes_of_all
+
+
+def is_png(path):
+    """Whether a file begins as a PNG does."""
+    return path.read_bytes().startswith(b"\x89PNG\r\n")
+
+
+# ------------------------------------------------------------------------------------- words
+@pytest.mark.parametrize("n, spread", [(100, 1.0), (60, 0.0)])
+def test_labels_of_many_words_do_not_overlap(tmp_path, kept, n, spread):
+    words = [f"word-{i}" for i in range(n)]
+    vectors = spread * np.random.RandomState(0).randn(n, 5)
+    left_out = plot.save_word_plot(tmp_path / "w.png", words, vectors, "title")
+    axes = kept[0]
+    assert {label.get_text() for label in axes.texts} == set(words) - set(left_out)
+    renderer = axes.figure.canvas.get_renderer()
+    frame = axes.get_window_extent(renderer)
+    # The extent of an annotation covers its arrow as well, so take the text's alone.
+    boxes = [super(type(t), t).get_window_extent(renderer) for t in axes.texts]
+    for i, box in enumerate(boxes):
+        assert not box.count_overlaps(boxes[:i])
+        assert frame.x0 <= box.x0 and box.x1 <= frame.x1
+        assert frame.y0 <= box.y0 and box.y1 <= frame.y1
+
+
+def test_words_without_room_are_left_out_and_told(tmp_path, kept):
+    words = ["a-word-that-is-quite-long" * 3] * 60
+    left_out = plot.save_word_plot(tmp_path / "w.png", words, np.zeros((60, 4)), "title")
+    assert 0 < len(left_out) < 60
+    assert len(kept[0].texts) == 60 - len(left_out)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 10])
+def test_any_dimension_and_any_letters_make_a_picture(tmp_path, dimension):
+    words = ["$5", "$x^$", "中文", "_a_", "%", "\\frac"]
+    vectors = np.random.RandomState(0).randn(len(words), dimension)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot.save_word_plot(tmp_path / "w.png", words, vectors, "my $corpus^$.txt")
+    assert is_png(tmp_path / "w.png")
+
+
+# ------------------------------------------------------------------------------------- loss
+def curve_of(iterations):
+    """A `LossCurve` of these iterations."""
+    curve = LossCurve()
+    curve.iterations = list(iterations)
+    curve.losses = [20 + i % 3 for i in iterations]
+    curve.smoothed = [20] * len(curve.losses)
+    return curve
+
+
+@pytest.mark.parametrize(
+    "iterations, halvings",
+    [
+        (range(10, 40001, 10), [20000]),
+        (range(10, 50001, 10), [20000, 40000]),
+        (range(25010, 90001, 10), [40000, 60000, 80000]),
+        (range(10, 20001, 10), []),
+        ([7], []),
+    ],
+)
+def test_the_loss_is_drawn_raw_and_smoothed_with_each_halving(tmp_path, kept, iterations, halvings):
+    curve = curve_of(iterations)
+    plot.save_loss_curve(tmp_path / "l.png", curve, 20000, "title")
+    assert is_png(tmp_path / "l.png")
+    raw, smoothed, *marks = kept[0].get_lines()
+    assert list(raw.get_ydata()) == curve.losses
+    assert list(smoothed.get_ydata()) == curve.smoothed
+    assert [mark.get_xdata()[0] for mark in marks] == halvings
+    labels = [text.get_text() for text in kept[0].get_legend().get_texts()]
+    assert labels == ["raw", "smoothed", "step halved"][: 3 if halvings else 2]
+
+
+# ------------------------------------------------------------------------------------- sentiment
+def test_the_confusion_matrix_has_counts_and_shares_of_the_true_class(tmp_path, kept):
+    counts = np.array([[3, 1], [0, 0]])
+    plot.save_confusion_matrix(tmp_path / "c.png", counts, ("negative", "positive"), "title")
+    assert is_png(tmp_path / "c.png")
+    texts = [text.get_text() for text in kept[0].texts]
+    assert texts == ["3\n75%", "1\n25%", "0\n0%", "0\n0%"]
+    assert [label.get_text() for label in kept[0].get_yticklabels()] == ["negative", "positive"]
+
+
+def test_the_regularisation_curve_marks_what_was_chosen(tmp_path, kept):
+    curves = {"train": [30.0, 29.0, 27.0], "dev": [29.0, 29.5, 26.0]}
+    plot.save_regularisation_curve(
+        tmp_path / "r.png", [1, 10, 100], curves, 10, ("largest class", 26), "title"
+    )
+    assert is_png(tmp_path / "r.png")
+    train, dev, chosen, baseline = kept[0].get_lines()
+    assert list(dev.get_ydata()) == curves["dev"]
+    assert chosen.get_xdata()[0] == 10 and baseline.get_ydata()[0] == 26
