@@ -289,16 +289,24 @@ def check_exports(options):
         raise RunError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
+def by_frequency(dataset, wordVectors):
+    """All words and their centre vectors, the most frequent first, as word2vec's files have it."""
+    order = np.argsort(-dataset.frequencies, kind="stable")
+    return [dataset.words[i] for i in order], wordVectors[order]
+
+
 def write_results(dataset, wordVectors, words, curve, title, options):
     """Write all that was asked for, and say where it is."""
     folder = options.output
-    centers = wordVectors[: len(dataset.words)]
     results = []
-    if options.export:
-        results.append((options.export, partial(write_text, words=dataset.words, vectors=centers)))
-    if options.export_projector:
-        write = partial(write_projector, words=dataset.words, vectors=centers)
-        results.append((options.export_projector, write))
+    if options.export or options.export_projector:
+        words_of_all, centers = by_frequency(dataset, wordVectors)
+        exports = {options.export: write_text, options.export_projector: write_projector}
+        results += [
+            (path, partial(write, words=words_of_all, vectors=centers))
+            for path, write in exports.items()
+            if path is not None
+        ]
     if words:
         draw = partial(draw_words, words, dataset, wordVectors, title)
         results.append((folder / "word_vectors.png", draw))

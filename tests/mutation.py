@@ -118,7 +118,7 @@ MUTANTS = [
            "        is_outside &= place < length[:, None]\n", ""),
     Mutant("utils/sampler.py", "sampler", "sampler: windows reach into the sentence before",
            "        is_outside &= place >= 0\n", ""),
-    Mutant("utils/sampler.py", "sampler", "sampler: an output that is rejected is taken",
+    Mutant("utils/sampler.py", "fuzz", "sampler: an output that is rejected is taken",
            "    return shift, (np.asarray(n, dtype=np.uint32) << shift) - np.uint32(1)",
            "    return shift, (np.asarray(n, dtype=np.uint32) << shift)"),
     Mutant("utils/sampler.py", "sampler", "sampler: the outside word may be a negative",

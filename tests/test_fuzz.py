@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as st_numpy
 
 import sgd as sgd_module
 from sgd import SaveError, newest_save, read_save, save_params, sgd
-from utils.sampler import BulkSampler
+from utils.sampler import BulkSampler, draw_below, leading_bits
 from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus
 from utils.utils import normalizeRows, softmax
 from utils.vectors import VectorsError, read_checkpoint, read_text, write_text
@@ -159,7 +159,7 @@ def test_skipgram_adds_up_its_outside_words_however_often_they_come(loss, proble
     close(np.delete(by_center, c, axis=0), 0)
 
 
-@given(corpora(), st.integers(1, 40), st.integers(0, 4), st.integers(0, 2**32))
+@given(corpora(), st.integers(1, 40), st.integers(0, 4), st.integers(0, 2**32 - 1))
 def test_windows_may_be_longer_than_any_sentence(corpus, window_size, k, seed):
     """The wrapper and its twin agree, with no negatives and with few words too."""
     V = len(corpus.words)
@@ -188,6 +188,16 @@ def test_windows_may_be_longer_than_any_sentence(corpus, window_size, k, seed):
     np.testing.assert_allclose(dense, gradient, rtol=1e-9, atol=1e-12)
     assert gradient.shape == wordVectors.shape and len(set(rows.tolist())) == len(rows)
     assert len(lay_out(*windows[:4], V)) == 1
+
+
+@given(st.integers(1, 2**31 - 1))
+def test_the_first_output_that_random_would_reject_is_rejected(n):
+    """It has as good as no chance to come up in draws: n and then zeros, in bits."""
+    shift, bound = leading_bits(n)
+    outputs = np.array([int(bound) + 1, int(bound), 0], dtype=np.uint32)
+    assert int(outputs[0]) >> (32 - n.bit_length()) == n
+    value, after = draw_below(outputs, np.array([0]), shift, bound)
+    assert (value.tolist(), after.tolist()) == ([n - 1], [2])
 
 
 @given(st.lists(st.lists(st.sampled_from("ab"), max_size=3), max_size=4), st.integers(0, 99))

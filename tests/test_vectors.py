@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import run_python
-from utils.treebank import Corpus
+from utils.treebank import Corpus, StanfordSentiment
 from utils.vectors import (
     VectorsError,
     read_checkpoint,
@@ -61,15 +61,16 @@ def test_gensim_reads_the_export(tmp_path, dimension):
 
 
 @pytest.mark.slow  # with the tests that need gensim installed
-def test_gensim_reads_what_run_exports(full_run, tmp_path):
+def test_gensim_reads_what_run_exports(full_run, sst, tmp_path):
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
     result = run_python("run.py", "--output", full_run, "--export", tmp_path / "v.txt")
     assert result.returncode == 0, result.stderr
     keyed = models.KeyedVectors.load_word2vec_format(tmp_path / "v.txt")
+    dataset = StanfordSentiment(sst)
     centers = np.load(full_run / "saved_params_40000.npy")[:19539]
-    assert np.array_equal(keyed.vectors, centers.astype(np.float32))
-    assert keyed.index_to_key[:5] == ["the", "rock", "is", "destined", "to"]
-    assert keyed.index_to_key[-1] == "UNK"
+    assert np.array_equal(keyed[dataset.words], centers.astype(np.float32))
+    frequencies = [dataset.frequencies[dataset.tokens()[word]] for word in keyed.index_to_key]
+    assert frequencies == sorted(dataset.frequencies, reverse=True)
     assert len(keyed.most_similar("great", topn=5)) == 5
 
 
