@@ -151,7 +151,7 @@ def load_text(options):
         return load_dataset(options.repeats)
     random.seed(DATA_SEED)
     text = TextCorpus(options.corpus, repeats=options.repeats, min_count=options.min_count or 1)
-    return text, options.corpus.name
+    return text, os.fsencode(options.corpus.name).decode("utf-8", "replace")
 
 
 def initial_vectors(V, D, seed=None):
@@ -301,10 +301,10 @@ def write_results(dataset, wordVectors, words, curve, title, options):
     results = []
     if options.export or options.export_projector:
         words_of_all, centers = by_frequency(dataset, wordVectors)
-        exports = {options.export: write_text, options.export_projector: write_projector}
+        exports = (options.export, write_text), (options.export_projector, write_projector)
         results += [
             (path, partial(write, words=words_of_all, vectors=centers))
-            for path, write in exports.items()
+            for path, write in exports
             if path is not None
         ]
     if words:
@@ -356,7 +356,7 @@ def run_with_advice(options):
         raise RunError(f"{error}; to remove all saves there and start anew, use --fresh") from error
     except sgd.DivergenceError as error:
         fresh = " and --fresh" if last_save(options) else ""
-        raise RunError(f"{error}: use --step{fresh}") from error
+        raise RunError(f"{error} with --step{fresh}") from error
 
 
 def last_save(options):

@@ -143,7 +143,33 @@ def test_an_objective_hands_each_item_on_once(tiny_corpus):
 def worker():
     """One worker for several tests, each of which begins anew with it."""
     with Worker() as worker:
+        wait_for(worker)
         yield worker
+
+
+def wait_for(worker):
+    """Until a worker is ready, streams draw by themselves."""
+    deadline = time.monotonic() + 60
+    while not worker.is_ready() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert worker.is_ready()
+
+
+def test_the_items_are_the_same_while_the_worker_is_starting_up(tiny_corpus):
+    random.seed(8)
+    expected = [as_lists(item) for item in take(make_stream(tiny_corpus()), 350)]
+    with Worker() as worker:
+        random.seed(8)
+        stream = make_stream(tiny_corpus(), worker=worker)
+        before = [as_lists(item) for item in take(stream, 150)]
+        wait_for(worker)
+        assert before + [as_lists(item) for item in take(stream, 200)] == expected
+
+
+def take(stream, n):
+    """The next n items of a stream, each while it is valid."""
+    for _ in range(n):
+        yield stream.next()
 
 
 @pytest.mark.parametrize("layout", ["lay_out", "split_windows", "split_all"])
@@ -226,6 +252,7 @@ def test_the_worker_ends_with_an_error_in_the_with_block(tiny_corpus):
 def test_the_end_of_the_worker_is_an_error_that_says_so(tiny_corpus):
     before = set(multiprocessing.active_children())
     with Worker() as worker:
+        wait_for(worker)
         stream = make_stream(tiny_corpus(), worker=worker)
         stream.next()
         stream.next()
@@ -237,7 +264,8 @@ def test_the_end_of_the_worker_is_an_error_that_says_so(tiny_corpus):
                 stream.next()
         stream = make_stream(tiny_corpus(), worker=worker)
         with pytest.raises(RuntimeError, match="the process that draws minibatches has ended"):
-            stream.next()
+            for _ in range(2):  # the first is drawn here
+                stream.next()
 
 
 # What is run and killed: it trains without end, or is still at its start.

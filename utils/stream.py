@@ -39,7 +39,7 @@ def make_piece(windows, prepare, batch_size, state):
     return Piece(items, windows.ends[batch_size - 1 :: batch_size], state)
 
 
-def draw_pieces(parser, prepare, batch_size, state):
+def draw_pieces(parser, prepare, batch_size, state, pieces_a_draw=PIECES_A_DRAW):
     """Pieces without end, drawn from a state of `random` on."""
     size = BATCHES_A_PIECE * batch_size
     n_pieces = 1
@@ -49,7 +49,7 @@ def draw_pieces(parser, prepare, batch_size, state):
             part = windows.part(begin, begin + size)
             yield make_piece(part, prepare, batch_size, state)
         state = after
-        n_pieces = min(2 * n_pieces, PIECES_A_DRAW)  # few at first, for training to begin
+        n_pieces = min(2 * n_pieces, pieces_a_draw)  # few at first, for training to begin
 
 
 class MinibatchStream:
@@ -65,7 +65,8 @@ class MinibatchStream:
     batch_size : int
         Windows in a minibatch.
     worker : Worker, optional
-        Draws and prepares ahead in another process; without one it is done here, in between.
+        Draws and prepares ahead in another process; without one, and while it is starting up, it
+        is done here, in between.
 
     The draws are those of the textbook from the state of `random` at the first `next()`. From then
     on the stream runs ahead of `random`, until `sync_random()` sets it to where the minibatches
@@ -79,7 +80,8 @@ class MinibatchStream:
         self._batch_size = batch_size
         self._worker = worker
         self._piece, self._used = None, 0
-        self._next_piece = None
+        self._pieces = None  # drawn here
+        self._worker_draws = False
         self._synced = None  # the state that sync_random left behind
 
     def next(self):
@@ -108,12 +110,21 @@ class MinibatchStream:
         windows = windows._replace(ends=ends)
         self._piece = make_piece(windows, self._prepare, self._batch_size, state)
         self._used = 0
-        work = (self._sampler.parser, self._prepare, self._batch_size, state)
-        if self._worker is None:
-            self._next_piece = draw_pieces(*work).__next__
-        else:
-            self._worker.begin(*work)
-            self._next_piece = self._worker.next_piece
+        self._worker_draws = False
+        pieces_a_draw = PIECES_A_DRAW if self._worker is None else 1  # the worker may soon be ready
+        self._pieces = draw_pieces(*self._work(state), pieces_a_draw)
+
+    def _next_piece(self):
+        if self._worker is None or not self._worker.is_ready():
+            return next(self._pieces)
+        if not self._worker_draws:
+            state = state_after(self._piece.state, int(self._piece.ends[-1]))
+            self._worker.begin(*self._work(state))
+            self._worker_draws = True
+        return self._worker.next_piece()
+
+    def _work(self, state):
+        return self._sampler.parser, self._prepare, self._batch_size, state
 
 
 class MinibatchObjective:
@@ -145,6 +156,7 @@ class Worker:
         self._process = context.Process(target=serve, args=(theirs, self._memory), daemon=True)
         self._process.start()
         theirs.close()
+        self._ready = False
         self._pending = 0  # answers to come
         self._slot = None  # whose piece is in use
         return self
@@ -154,8 +166,14 @@ class Worker:
         self._process.join()
         self._connection.close()
 
+    def is_ready(self):
+        """Whether the process has started up, which takes as long as Python and its imports do."""
+        with worker_errors():
+            self._ready = self._ready or self._connection.poll() and self._connection.recv()
+        return self._ready
+
     def begin(self, *work):
-        """Draw the pieces of `draw_pieces(*work)` from now on."""
+        """Once it is ready: draw the pieces of `draw_pieces(*work)` from now on."""
         while self._pending:
             self._receive()
         self._send(work)
@@ -203,6 +221,7 @@ def serve(connection, memory):
     memory = memoryview(memory).cast("B")
     pieces = None
     try:
+        connection.send(True)
         while True:
             request = connection.recv()
             if isinstance(request, tuple):
