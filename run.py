@@ -23,7 +23,6 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import argparse
 import contextlib
 import random
-import sys
 from functools import partial
 from pathlib import Path
 

@@ -19,6 +19,14 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 SECONDS = 150  # a mutant that runs for longer hangs, which is noticed too
+NO_SHRINKING = """
+# That a test fails is enough to know; the smallest example of it takes long to find.
+hypothesis.settings.register_profile(
+    "mutation", hypothesis.settings.get_profile("project"),
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
+)
+hypothesis.settings.load_profile("mutation")
+"""
 
 
 class Mutant(NamedTuple):
@@ -260,6 +268,8 @@ def copy_project(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
     for path in ROOT.glob("*.py"):
         shutil.copy(path, folder)
+    with open(folder / "tests" / "conftest.py", "a", encoding="utf-8") as file:
+        file.write(NO_SHRINKING)
 
 
 def run_tests(folder, names):

@@ -92,8 +92,8 @@ class Corpus:
     def fingerprint(self):
         """A short text that tells this corpus from others, whatever it was read from."""
         digest = hashlib.sha256("\n".join(self.words).encode("utf-8"))
-        for array in self._sentences:
-            digest.update(array.tobytes())
+        for part in self._sentences:
+            digest.update(part.tobytes())
         return f"{len(self.words)} words, sha256 {digest.hexdigest()[:16]}"
 
     # ---------------------------------------------------------------- windows
