@@ -480,7 +480,9 @@ class NegSampling:
         # Both gradients in one product, by a matrix that is filled rather than built.
         G = self._matrix(R)
         G.indptr, G.indices, G.data = indptr, indices, entries
-        return loss, (rows, G @ local, local)
+        gradient = G @ local
+        G.indptr = G.indices = G.data = None  # not to keep minibatches that are done with
+        return loss, (rows, gradient, local)
 
     def _make_room(self, R, S, D):
         if R > len(self._local) or D != self._local.shape[1]:

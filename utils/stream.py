@@ -19,10 +19,10 @@ import numpy as np
 
 from utils.sampler import state_after
 
-BATCHES_A_PIECE = 100  # few enough to be laid out in the processor's cache
+BATCHES_A_PIECE = 100  # at most; few enough to be laid out in the processor's cache
 PIECES_A_DRAW = 10  # enough windows for the sampler's segments to be many and long
 SLOTS = 10  # pieces that the worker may be ahead
-SLOT_BYTES = 5 << 20  # what does not fit in goes through the pipe, which is slower
+SLOT_BYTES = 6 << 20  # what does not fit in goes through the pipe, which is slower
 
 
 class Piece(NamedTuple):
@@ -39,9 +39,22 @@ def make_piece(windows, prepare, batch_size, state):
     return Piece(items, windows.ends[batch_size - 1 :: batch_size], state)
 
 
-def draw_pieces(parser, prepare, batch_size, state, pieces_a_draw=PIECES_A_DRAW):
-    """Pieces without end, drawn from a state of `random` on."""
-    size = BATCHES_A_PIECE * batch_size
+def pickled(item):
+    """An item as bytes, and the memory of its arrays apart from them."""
+    buffers = []
+    head = pickle.dumps(item, protocol=5, buffer_callback=buffers.append)
+    return head, [buffer.raw() for buffer in buffers]
+
+
+def batches_a_piece(piece):
+    """How many minibatches like the one in a piece fit into a slot, at most BATCHES_A_PIECE."""
+    size = sum(buffer.nbytes for buffer in pickled(piece.items)[1])
+    return max(1, min(BATCHES_A_PIECE, int(SLOT_BYTES / (1.3 * size + 1))))
+
+
+def draw_pieces(parser, prepare, batch_size, n_batches, state, pieces_a_draw=PIECES_A_DRAW):
+    """Pieces of `n_batches` minibatches without end, drawn from a state of `random` on."""
+    size = n_batches * batch_size
     n_pieces = 1
     while True:
         windows, after = parser.draw_from(state, n_pieces * size)
@@ -110,6 +123,7 @@ class MinibatchStream:
         windows = windows._replace(ends=ends)
         self._piece = make_piece(windows, self._prepare, self._batch_size, state)
         self._used = 0
+        self._n_batches = batches_a_piece(self._piece)
         self._worker_draws = False
         pieces_a_draw = PIECES_A_DRAW if self._worker is None else 1  # the worker may soon be ready
         self._pieces = draw_pieces(*self._work(state), pieces_a_draw)
@@ -124,7 +138,7 @@ class MinibatchStream:
         return self._worker.next_piece()
 
     def _work(self, state):
-        return self._sampler.parser, self._prepare, self._batch_size, state
+        return self._sampler.parser, self._prepare, self._batch_size, self._n_batches, state
 
 
 class MinibatchObjective:
@@ -227,9 +241,7 @@ def serve(connection, memory):
             if isinstance(request, tuple):
                 pieces = draw_pieces(*request)
                 continue
-            buffers = []
-            head = pickle.dumps(next(pieces), protocol=5, buffer_callback=buffers.append)
-            buffers = [buffer.raw() for buffer in buffers]
+            head, buffers = pickled(next(pieces))
             sizes = [buffer.nbytes for buffer in buffers]
             if sum(sizes) > SLOT_BYTES:
                 connection.send((request, head, sizes, [bytes(buffer) for buffer in buffers]))
