@@ -2,7 +2,7 @@
 
     python run.py                       # the assignment's run, 40,000 iterations
     python run.py --iterations 1000 --output /tmp/short
-    python run.py --textbook            # the same numbers by the textbook functions, in hours
+    python run.py --textbook            # the same numbers by the textbook functions, in 20 minutes
     python run.py --corpus my.txt --dimension 50 --output my --export my/vectors.txt
     python run.py --help
 

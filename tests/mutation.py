@@ -22,8 +22,9 @@ SECONDS = 150  # a mutant that runs for longer hangs, which is noticed too
 NO_SHRINKING = """
 # That a test fails is enough to know; the smallest example of it takes long to find.
 hypothesis.settings.register_profile(
-    "mutation", hypothesis.settings.get_profile("project"),
-    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    "mutation",
+    hypothesis.settings.get_profile("project"),
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
 hypothesis.settings.load_profile("mutation")
 """

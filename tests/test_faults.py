@@ -517,7 +517,8 @@ def test_a_save_under_the_name_of_another_iteration_is_passed_over(folder, capsy
     "name", "007 0 -5 +5 5.0 1e3 ٣ 20.npy.tmp".split() + ["", " 5", "5 "]
 )
 def test_names_that_are_not_exactly_a_number_are_no_saves(tmp_path, name):
-    (tmp_path / f"saved_params_{name}.npy").write_bytes(b"")
+    path = os.path.join(os.fsencode(tmp_path), f"saved_params_{name}.npy".encode())
+    open(path, "wb").close()
     assert newest_save(tmp_path) is None
 
 
@@ -729,16 +730,16 @@ def test_the_folder_taken_away_is_one_line(small, tmp_path):
 @posix
 @pytest.mark.slow
 def test_the_second_of_two_runs_in_a_folder_says_so_and_stops(small, tmp_path):
-    first = start_small(small, tmp_path)
-    while not (tmp_path / ".run.lock").exists():
+    first = start_small(small, tmp_path, "--iterations", 100000)
+    while not list(tmp_path.glob("saved_params_*.npy")) and first.poll() is None:
         time.sleep(0.001)
-    time.sleep(0.05)
     second = run_small(small, tmp_path)
-    was_running = first.poll() is None
-    out, errors = first.communicate(timeout=60)
-    assert was_running and (first.returncode, errors) == (0, "")
     assert second.returncode == 1
     assert "another run is at work" in the_line(second.stderr)
+    while not (tmp_path / "saved_params_500.npy").exists() and first.poll() is None:
+        time.sleep(0.001)
+    first.terminate()
+    first.communicate()
     assert vectors(tmp_path) == vectors(small / "expected")
 
 
