@@ -1299,7 +1299,9 @@ def gradescope(tmp_path):
         modes = {info.filename: info.external_attr >> 16 for info in zipped.infolist()}
     assert modes["setup.sh"] & modes["run_autograder"] & 0o111 == 0o111
     (base / "venv" / "bin").mkdir(parents=True)
-    (base / "venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (base / "venv" / "bin" / "python").write_text(
+        f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8"
+    )
     (base / "venv" / "bin" / "python").chmod(0o755)
     return base
 

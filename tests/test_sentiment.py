@@ -196,7 +196,7 @@ def test_text_vectors_are_taken_and_missing_words_counted(small):
     assert result.returncode == 0, result.stderr
     assert "different words have no vector" in result.stdout
     assert "v.txt, 3 numbers a word" in result.stdout
-    assert json.loads((small / "f.json").read_text())["classes"] == 2
+    assert json.loads((small / "f.json").read_text(encoding="utf-8"))["classes"] == 2
 
 
 def test_an_export_is_worth_as_much_as_its_save(small):

@@ -212,7 +212,8 @@ class Worker:
 
     def _send(self, message):
         with worker_errors():
-            self._connection.send(message)
+            # Not send: on an error, its buffer would stay behind in the traceback.
+            self._connection.send_bytes(pickle.dumps(message))
 
     def _receive(self):
         self._pending -= 1
