@@ -763,7 +763,7 @@ def processes_of(uid):
     return [
         path.parent.name
         for path in Path("/proc").glob("[0-9]*/status")
-        if uid in uids_of(path) and "\nState:\tZ" not in path.read_text()
+        if uid in uids_of(path) and "\nState:\tZ" not in path.read_text(encoding="utf-8")
     ]
 
 
@@ -1317,7 +1317,7 @@ def run_autograder(base):
 def test_the_packed_autograder_grades_a_folder_as_gradescope_has_it(gradescope):
     assert not (gradescope / "source" / "word2vec.py").exists()  # the solution stays at home
     for name, source in CORRECT.items():
-        (gradescope / "submission" / name).write_text(source)
+        (gradescope / "submission" / name).write_text(source, encoding="utf-8")
     content = run_autograder(gradescope)
     assert content["score"] == 16 and len(content["tests"]) == 18
     if os.geteuid() == 0:
@@ -1329,13 +1329,14 @@ def test_the_packed_autograder_grades_a_folder_as_gradescope_has_it(gradescope):
 def test_the_submission_cannot_read_the_autograder(gradescope):
     code = f"raise ValueError(os.listdir({str(gradescope / 'source')!r}))"
     for name, source in attack(code).items():
-        (gradescope / "submission" / name).write_text(source)
+        (gradescope / "submission" / name).write_text(source, encoding="utf-8")
     tests = run_autograder(gradescope)["tests"]
     assert "PermissionError" in next(t["output"] for t in tests if "skip-gram" in t["name"])
 
 
 def test_a_grader_that_dies_leaves_valid_results(gradescope):
-    (gradescope / "source" / "tests" / "autograder" / "grade.py").write_text("1 / 0\n")
+    grader = gradescope / "source" / "tests" / "autograder" / "grade.py"
+    grader.write_text("1 / 0\n", encoding="utf-8")
     content = run_autograder(gradescope)
     assert content["score"] == 0 and "Submit again" in content["output"]
 

@@ -207,7 +207,7 @@ def test_an_export_is_worth_as_much_as_its_save(small):
     results = []
     for arguments in ([], ["--vectors", "v.txt"]):
         assert run_small(small, "--json", "f.json", *arguments).returncode == 0
-        results.append(json.loads((small / "f.json").read_text()))
+        results.append(json.loads((small / "f.json").read_text(encoding="utf-8")))
     assert results[0]["train"] == results[1]["train"]
 
 
