@@ -99,12 +99,12 @@ def negSamplingLossAndGradient(centerWordVec, outsideWordIdx, outsideVectors, da
         dJ/du_o = (sigma(u_o^T v_c) - 1) v_c
         dJ/du_k = sigma(u_k^T v_c) v_c
 
-    since d log sigma(x) / dx = 1 - sigma(x). With the label y = 1 for o and 0 for a negative, all
-    of them are (sigma(u^T v_c) - y) times a vector. A word drawn twice has two terms in J, so both
+    since d log sigma(x) / dx = 1 - sigma(x). With label 1 for o and 0 for a negative, all of them
+    are (sigma(u^T v_c) - label) times a vector. A word drawn twice has two terms in J, so both
     count.
 
-    Parameters and results are those of `naiveSoftmaxLossAndGradient`; `dataset.sampleTokenIdx()`
-    gives the negatives.
+    Parameters and results are those of `naiveSoftmaxLossAndGradient`, but for float32 vectors
+    gradCenterVec is float64; `dataset.sampleTokenIdx()` gives the negatives.
     """
     negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, K)
     indices = [outsideWordIdx] + negSampleWordIndices

@@ -190,6 +190,7 @@ def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
         ylabel="accuracy in per cent",
         xscale="log",
     )
+    axes.xaxis.set_major_formatter("{x:,g}")
     for name, accuracies in curves.items():
         axes.plot(strengths, accuracies, "o-", label=name)
     axes.axvline(chosen, color="0.5", ls="--", lw=1, label="chosen, best on dev")
