@@ -111,9 +111,12 @@ class MinibatchStream:
     def sync_random(self):
         """Set `random` to where drawing one by one would have left it by now."""
         if self._piece is not None and self._synced is None:
-            outputs = int(self._piece.ends[self._used - 1])
-            self._synced = state_after(self._piece.state, outputs)
+            self._synced = self._state()
             random.setstate(self._synced)
+
+    def _state(self):
+        """The state of `random` after the minibatches handed out so far."""
+        return state_after(self._piece.state, int(self._piece.ends[self._used - 1]))
 
     def _begin(self):
         # The first minibatch here and alone, as it may draw the dataset's subsample by `random`.
@@ -132,8 +135,7 @@ class MinibatchStream:
         if self._worker is None or not self._worker.is_ready():
             return next(self._pieces)
         if not self._worker_draws:
-            state = state_after(self._piece.state, int(self._piece.ends[-1]))
-            self._worker.begin(*self._work(state))
+            self._worker.begin(*self._work(self._state()))
             self._worker_draws = True
         return self._worker.next_piece()
 
