@@ -21,16 +21,15 @@ import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-import run  # before NumPy, as it sets the number of threads
-
 import numpy as np
 
+import run  # before NumPy, as it sets the number of threads
 import sgd
 import word2vec
+from fast.sampler import BulkSampler
+from fast.stream import Worker
 from utils import get_datasets
 from utils.files import replacing
-from utils.sampler import BulkSampler
-from utils.stream import Worker
 from utils.treebank import Sentences, StanfordSentiment
 
 ITERATIONS = 40000

@@ -70,7 +70,7 @@ def main(code, outputs):
     print(f"{code / 'assignment2.zip'}:")
     for file in files:
         print(f"{file.stat().st_size:>12,}  {file.name}")
-    print("\nGrade it: python tests/autograder/grade.py assignment2.zip")
+    print("\nGrade it: python autograder assignment2.zip")
 
 
 try:

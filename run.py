@@ -30,11 +30,12 @@ import numpy as np
 
 import sgd
 import word2vec
+from fast import minibatch, vectorised
+from fast.sampler import BulkSampler
+from fast.stream import MinibatchObjective, MinibatchStream, Worker, WorkerError
 from utils import get_datasets
 from utils.files import check_writable
 from utils.progress import LossCurve, ProgressDisplay
-from utils.sampler import BulkSampler
-from utils.stream import MinibatchObjective, MinibatchStream, Worker, WorkerError
 from utils.treebank import CorpusError, StanfordSentiment, TextCorpus, read_lines
 from utils.vectors import PROJECTOR_FILES, write_projector, write_text
 
@@ -179,12 +180,12 @@ def fast_objective(dataset, options, worker=None):
     """The same function with the same draws, a minibatch at a time."""
     if options.loss == "negative-sampling":
         sampler = BulkSampler(dataset, options.window, options.negatives)
-        prepare = partial(word2vec.lay_out, V=len(dataset.tokens()))
-        lossAndGradient = word2vec.NegSampling()
+        prepare = partial(minibatch.lay_out, V=len(dataset.tokens()))
+        lossAndGradient = vectorised.NegSampling()
     else:
         sampler = BulkSampler(dataset, options.window, 0)
-        prepare = word2vec.split_windows
-        lossAndGradient = word2vec.naive_softmax_loss
+        prepare = minibatch.split_windows
+        lossAndGradient = vectorised.naive_softmax_loss
     stream = MinibatchStream(sampler, prepare, word2vec.BATCH_SIZE, worker)
     return MinibatchObjective(stream, lossAndGradient)
 

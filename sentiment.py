@@ -37,10 +37,10 @@ from sklearn.preprocessing import StandardScaler
 
 import run
 import sgd
+from fast.stream import Worker, WorkerError
 from utils import get_datasets
 from utils.files import check_writable, replacing
 from utils.progress import duration
-from utils.stream import Worker, WorkerError
 from utils.treebank import CorpusError
 from utils.vectors import VectorsError, read_checkpoint, read_text
 
@@ -77,8 +77,12 @@ def parse_options(arguments=None):
     option("--binary", action="store_true", help="two classes; neutral sentences are left out")
     option("--output", type=Path, default=".", metavar="FOLDER", help="for pictures and errors (.)")
     option("--json", type=Path, metavar="FILE", help="write the figures there, in per cent")
-    option("--sweep", action="store_true", help="train vectors of several dimensions, and print a "
-           "table of how good each is (minutes; no other output)")
+    option(
+        "--sweep",
+        action="store_true",
+        help="train vectors of several dimensions, and print a "
+        "table of how good each is (minutes; no other output)",
+    )
     options = parser.parse_args(arguments)
     if options.sweep and (options.vectors or options.json):
         parser.error("--sweep trains vectors of its own and only prints; leave the others out")

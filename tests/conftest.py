@@ -1,9 +1,9 @@
 """What the test modules share: the real data, the finished run, and small stand-ins for both.
 
-    python -m pytest                        # everything; the run of 40,000 iterations among it
-    python -m pytest -m "not slow"          # without that run
-    SST_ZIP=/path/to/stanfordSentimentTreebank.zip python -m pytest    # with the data from a file
-    W2V_FULL_RUN=/path/to/folder python -m pytest   # with a run done before, as `full_run` makes it
+python -m pytest                        # everything; the run of 40,000 iterations among it
+python -m pytest -m "not slow"          # without that run
+SST_ZIP=/path/to/stanfordSentimentTreebank.zip python -m pytest    # with the data from a file
+W2V_FULL_RUN=/path/to/folder python -m pytest   # with a run done before, as `full_run` makes it
 """
 
 import os
@@ -34,10 +34,6 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("project")
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: needs the run of 40,000 iterations, about 10 s")
 
 
 def pytest_collection_modifyitems(items):
@@ -105,9 +101,9 @@ def run_python(*arguments, cwd=ROOT, timeout=300, **environment):
 def project(tmp_path):
     """A copy of the project's code, without data, to be broken or given other data."""
     folder = tmp_path / "project"
-    shutil.copytree(ROOT / "utils", folder / "utils", ignore=shutil.ignore_patterns(
-        "datasets", "__pycache__"
-    ))
+    for name in ("fast", "utils"):
+        ignored = shutil.ignore_patterns("datasets", "__pycache__")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for path in ROOT.glob("*.py"):
         shutil.copy(path, folder)
     return folder

@@ -25,14 +25,14 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-GRADER = ROOT / "tests" / "autograder"
+GRADER = ROOT / "autograder"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 if os.name != "posix":
     pytest.skip("needs a POSIX system", allow_module_level=True)
 
 from autograder import archive, exercises, fingerprints, pack, results, run_part  # noqa: E402
-from autograder.grade import grade  # noqa: E402
+from autograder.__main__ import grade  # noqa: E402
 from autograder.results import Row  # noqa: E402
 from autograder.sandbox import Limits, Sandbox, disk_used, uids_of  # noqa: E402
 
@@ -1162,7 +1162,7 @@ def test_the_data_in_another_encoding_has_another_numbering():
 # ---------------------------------------------------------------------- the command and Gradescope
 def run_grader(*arguments, **environment):
     """Status, output and errors of the command."""
-    command = [sys.executable, str(GRADER / "grade.py"), *map(str, arguments)]
+    command = [sys.executable, str(GRADER), *map(str, arguments)]
     env = {**os.environ, **environment}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd="/")
     return done.returncode, done.stdout, done.stderr
@@ -1244,11 +1244,11 @@ def test_usage(tmp_path, arguments):
     make_zip(tmp_path / "a.zip", CORRECT)
     arguments = [str(tmp_path / a) if a.endswith(".zip") else a for a in arguments]
     status, out, errors = run_grader(*arguments)
-    assert (status, out) == (2, "") and "grade.py: error:" in errors
+    assert (status, out) == (2, "") and "autograder: error:" in errors
 
 
 def test_a_fault_of_the_grader_itself_leaves_valid_results(tmp_path, monkeypatch, capsys):
-    from autograder import grade as command
+    from autograder import __main__ as command
 
     def fail(*_):
         raise ZeroDivisionError("ours")
@@ -1335,7 +1335,7 @@ def test_the_submission_cannot_read_the_autograder(gradescope):
 
 
 def test_a_grader_that_dies_leaves_valid_results(gradescope):
-    grader = gradescope / "source" / "tests" / "autograder" / "grade.py"
+    grader = gradescope / "source" / "autograder" / "__main__.py"
     grader.write_text("1 / 0\n", encoding="utf-8")
     content = run_autograder(gradescope)
     assert content["score"] == 0 and "Submit again" in content["output"]
@@ -1345,7 +1345,7 @@ def test_packing_twice_gives_the_same_archive(tmp_path):
     names = pack.pack(tmp_path / "a.zip")
     pack.pack(tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
-    assert {"setup.sh", "run_autograder", "tests/autograder/fingerprints.json"} <= set(names)
+    assert {"setup.sh", "run_autograder", "autograder/fingerprints.json"} <= set(names)
     assert not {"word2vec.py", "sgd.py"} & set(names)
 
 

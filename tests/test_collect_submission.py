@@ -1,6 +1,6 @@
 """What `sh collect_submission.sh` packs, and when it refuses to.
 
-    python -m pytest tests/test_collect_submission.py
+python -m pytest tests/test_collect_submission.py
 """
 
 import os
@@ -28,7 +28,7 @@ FILES = {
 @pytest.fixture
 def project(tmp_path):
     """A project with all that is to be packed, and much that is not, in an odd path."""
-    folder = tmp_path / "it's a \"project\""
+    folder = tmp_path / 'it\'s a "project"'
     for name, content in FILES.items():
         write(folder / name, content)
     for name in (
@@ -77,7 +77,7 @@ def test_what_is_in_it_is_printed_with_sizes_and_the_hint_comes_last(project):
     out = collect(project)[1]
     for name, content in FILES.items():
         assert f"{len(content):,}  {name}\n" in out
-    assert out.endswith("\n\nGrade it: python tests/autograder/grade.py assignment2.zip\n")
+    assert out.endswith("\n\nGrade it: python autograder assignment2.zip\n")
 
 
 def test_no_folders_and_no_execute_bits_appear(project):

@@ -5,12 +5,12 @@ import random
 
 import numpy as np
 import pytest
+from conftest import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
 import run
 import sgd
-from conftest import run_python
 from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus, fitting_repeats
 
 TEXT = "The cat sat on the mat\nA dog sat on the cat\nThe mat sat\n"
@@ -88,8 +88,11 @@ def test_any_bytes_are_a_corpus_or_one_error(tmp_path_factory, content):
         corpus = TextCorpus(path)
     except CorpusError as error:
         assert "\n" not in str(error)
-        assert b"\xff" in content or not content.split() or "not UTF-8" in str(error) or (
-            not content.decode("utf-8-sig").split()
+        assert (
+            b"\xff" in content
+            or not content.split()
+            or "not UTF-8" in str(error)
+            or (not content.decode("utf-8-sig").split())
         )
     else:
         lines = content.decode("utf-8-sig").lower().split("\n")

@@ -131,9 +131,7 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_bits(small, tmp_path
     moments = [(rng.uniform(0, duration), i % 2 == 0) for i in range(KILLS)]
     with ThreadPoolExecutor(2) as pool:
         torn = list(
-            pool.map(
-                lambda i: kill_and_go_on(small, tmp_path / str(i), *moments[i]), range(KILLS)
-            )
+            pool.map(lambda i: kill_and_go_on(small, tmp_path / str(i), *moments[i]), range(KILLS))
         )
     for (moment, in_save), in_two in zip(moments, torn):
         aim = ", at the next save" if in_save else ""
@@ -319,8 +317,9 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     random.seed(1)
     for iteration in (10, 20):
-        save_params(iteration, np.full((3, 2), float(iteration)), smoothed_loss=1.5,
-                    settings={"step": 0.3})
+        save_params(
+            iteration, np.full((3, 2), float(iteration)), smoothed_loss=1.5, settings={"step": 0.3}
+        )
     return tmp_path
 
 
@@ -513,9 +512,7 @@ def test_a_save_under_the_name_of_another_iteration_is_passed_over(folder, capsy
     assert "saved_state_30.pickle is broken" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "name", "007 0 -5 +5 5.0 1e3 ٣ 20.npy.tmp".split() + ["", " 5", "5 "]
-)
+@pytest.mark.parametrize("name", "007 0 -5 +5 5.0 1e3 ٣ 20.npy.tmp".split() + ["", " 5", "5 "])
 def test_names_that_are_not_exactly_a_number_are_no_saves(tmp_path, name):
     path = os.path.join(os.fsencode(tmp_path), f"saved_params_{name}.npy".encode())
     open(path, "wb").close()
@@ -826,7 +823,8 @@ def test_the_first_loss_that_is_not_finite_ends_the_run(folder, monkeypatch, bad
     assert f"the loss is {bad} at iteration 17 with step 0.25" in str(error.value)
     assert "last good save: ./saved_params_15.npy" in str(error.value)
     assert contents(folder).keys() - before.keys() == {
-        "saved_params_15.npy", "saved_state_15.pickle"
+        "saved_params_15.npy",
+        "saved_state_15.pickle",
     }
 
 

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 import sgd as sgd_module
+from fast.minibatch import lay_out
+from fast.sampler import BulkSampler, draw_below, leading_bits
+from fast.vectorised import neg_sampling_minibatch
 from sgd import SaveError, newest_save, read_save, save_params, sgd
-from utils.sampler import BulkSampler, draw_below, leading_bits
 from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus
 from utils.utils import normalizeRows, softmax
 from utils.vectors import VectorsError, read_checkpoint, read_text, write_text
 from word2vec import (
     getNegativeSamples,
-    lay_out,
     naiveSoftmaxLossAndGradient,
-    neg_sampling_minibatch,
     negSamplingLossAndGradient,
     sigmoid,
     skipgram,
@@ -145,9 +145,7 @@ def test_skipgram_adds_up_its_outside_words_however_often_they_come(loss, proble
     U, words, center, outside = problem
     index = {word: i for i, word in enumerate(words)}
     random.seed(seed)
-    J, by_center, by_outside = skipgram(
-        center, 5, outside, index, U, U, Noise(len(words)), loss
-    )
+    J, by_center, by_outside = skipgram(center, 5, outside, index, U, U, Noise(len(words)), loss)
     assert by_center.shape == by_outside.shape == U.shape
     assert by_center.dtype == by_outside.dtype == U.dtype
     random.seed(seed)
@@ -333,8 +331,13 @@ def saves(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saves")
     random.seed(1)
     for iteration in (5, 10):
-        save_params(iteration, np.arange(8.0).reshape(4, 2), folder=folder, smoothed_loss=1.0,
-                    settings={"step": 0.3, "loss": "x", "seed": None})
+        save_params(
+            iteration,
+            np.arange(8.0).reshape(4, 2),
+            folder=folder,
+            smoothed_loss=1.0,
+            settings={"step": 0.3, "loss": "x", "seed": None},
+        )
     return folder
 
 

@@ -535,7 +535,7 @@ def test_full_disk_is_not_mistaken_for_a_bad_net(serve, monkeypatch, capsys):
 
 SNIPPETS = [  # text, label, source
     ("an imdb review", 1, "imdb"),
-    ("good , \"very\" good", 1, "rotten_tomatoes"),
+    ('good , "very" good', 1, "rotten_tomatoes"),
     ("tabs\tand\nlines\x85and\u2028more", 1, "rotten_tomatoes"),
     ("either | or", 1, "rotten_tomatoes"),
     ("bad ladrón", 0, "rotten_tomatoes"),
@@ -662,7 +662,7 @@ sys.exit(gd.main([]))
 @pytest.fixture
 def tree(tmp_path):
     """A copy of the command in a path with a space and a quote."""
-    folder = tmp_path / "it's a \"tree\""
+    folder = tmp_path / 'it\'s a "tree"'
     (folder / "utils").mkdir(parents=True)
     for name in ("get_datasets.sh", "utils/__init__.py", "utils/get_datasets.py"):
         shutil.copy(ROOT / name, folder / name)

@@ -153,6 +153,7 @@ def dummy():
 
 def changed(part, change):
     """A skip-gram of which one of the three results is changed."""
+
     def skipgram(*arguments):
         results = list(word2vec.skipgram(*arguments))
         results[part] = change(results[part])
@@ -186,10 +187,12 @@ WRONG = {
     "a loss that is no number": (changed(0, lambda loss: np.nan), "loss"),
     "gradients by the wrong sign": (changed(1, lambda gradient: -gradient), "gradCenterVecs"),
     "a gradient in every row": (
-        changed(1, lambda gradient: gradient + gradient.sum(axis=0)), "gradCenterVecs"
+        changed(1, lambda gradient: gradient + gradient.sum(axis=0)),
+        "gradCenterVecs",
     ),
     "a gradient of the centre word only": (
-        changed(1, lambda gradient: gradient.sum(axis=0)), "gradCenterVecs"
+        changed(1, lambda gradient: gradient.sum(axis=0)),
+        "gradCenterVecs",
     ),
     "a gradient of another shape": (changed(2, lambda gradient: gradient.T), "gradOutsideVectors"),
 }
@@ -202,8 +205,10 @@ def test_a_wrong_skipgram_fails_by_its_softmax_values(dummy, mistake):
         grad_tests_softmax(skipgram, *dummy)
 
 
-@pytest.mark.parametrize("mistake", ["half the loss", "a gradient of the centre word only",
-                                     "a gradient of another shape"])
+@pytest.mark.parametrize(
+    "mistake",
+    ["half the loss", "a gradient of the centre word only", "a gradient of another shape"],
+)
 def test_a_wrong_skipgram_fails_by_its_negative_sampling_values(dummy, mistake):
     skipgram, name = WRONG[mistake]
     with pytest.raises(GradientCheckError, match=f"centre c, outside a b: {name}"):

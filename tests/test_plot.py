@@ -80,6 +80,7 @@ def test_points_that_are_all_the_same_lie_in_the_middle(vectors):
 @pytest.fixture
 def drawn(tmp_path, monkeypatch):
     """A function that draws words; returns the picture's path, its frame and its labels' boxes."""
+
     def draw(words, vectors):
         axes_of = []
         spread_labels = plot.spread_labels

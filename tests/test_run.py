@@ -97,7 +97,9 @@ def test_a_run_saves_vectors_state_and_picture_in_the_working_directory(command)
     result = command("--iterations", "7")
     assert (result.returncode, result.stderr) == (0, "")
     assert visible_files(command.work) == [
-        "saved_params_7.npy", "saved_state_7.pickle", "word_vectors.png"
+        "saved_params_7.npy",
+        "saved_state_7.pickle",
+        "word_vectors.png",
     ]
     vectors = np.load(command.work / "saved_params_7.npy")
     assert (vectors.shape, vectors.dtype) == ((2 * 401, 10), np.float64)
@@ -119,8 +121,10 @@ def test_a_text_with_no_word_of_the_picture_is_trained_on_all_the_same(command):
 
 
 def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(command):
-    results = [command("--iterations", n, "--output", folder)
-               for n, folder in (("25", "whole"), ("12", "parts"), ("25", "parts"))]
+    results = [
+        command("--iterations", n, "--output", folder)
+        for n, folder in (("25", "whole"), ("12", "parts"), ("25", "parts"))
+    ]
     assert [result.returncode for result in results] == [0, 0, 0]
     whole, parts = command.work / "whole", command.work / "parts"
     assert digests(whole, 25) == digests(parts, 25)
@@ -226,8 +230,17 @@ def test_the_vectors_begin_as_the_assignment_has_them():
 
 def test_without_options_the_run_is_the_assignments():
     options = run.parse_options([])
-    expected = dict(iterations=40000, dimension=10, window=5, negatives=10, step=0.3, seed=None,
-                    loss="negative-sampling", fresh=False, textbook=False)
+    expected = dict(
+        iterations=40000,
+        dimension=10,
+        window=5,
+        negatives=10,
+        step=0.3,
+        seed=None,
+        loss="negative-sampling",
+        fresh=False,
+        textbook=False,
+    )
     assert expected.items() <= vars(options).items()
     assert run.DATA_SEED == 314
     assert len(run.PLOT_WORDS) == 24
@@ -355,11 +368,15 @@ def test_the_data_that_stands_in_for_the_treebank_is_named(command):
     assert "not the Stanford Sentiment Treebank" in result.stdout
 
 
-@pytest.mark.parametrize("text, message", [
-    (b"", "the corpus has no words"),
-    (b"header\n1\tcaf\xe9\n", "line 2: not UTF-8"),
-    (b"header\n1\tthe\n2\tsame same same\n", "no sentence has two different words"),
-], ids=["empty", "binary", "one word again and again"])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (b"", "the corpus has no words"),
+        (b"header\n1\tcaf\xe9\n", "line 2: not UTF-8"),
+        (b"header\n1\tthe\n2\tsame same same\n", "no sentence has two different words"),
+    ],
+    ids=["empty", "binary", "one word again and again"],
+)
 @pytest.mark.parametrize("way", [[], ["--textbook"]], ids=["fast", "textbook"])
 def test_a_text_that_cannot_be_trained_on_is_an_error_of_one_line(command, text, message, way):
     (command.data / "datasetSentences.txt").write_bytes(text)

@@ -9,8 +9,8 @@ from conftest import SmallCorpus, corpora, draw_one_by_one, random_sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fast.sampler import BulkSampler, draw_one, state_after
 from utils.python_random import to_numpy, to_python
-from utils.sampler import BulkSampler, draw_one, state_after
 from utils.treebank import StanfordSentiment
 
 SEEDS = st.integers(0, 2**32)
@@ -87,8 +87,17 @@ def test_the_subsample_is_drawn_after_the_first_windows_size(tiny_corpus, n_wind
 
 
 def test_bulk_draws_and_single_draws_mix(tiny_corpus):
-    plan = [(1, "bulk"), (3, "single"), (50, "bulk"), (0, "bulk"), (1, "single"), (7, "bulk"),
-            (2000, "bulk"), (10, "single"), (1, "bulk")]
+    plan = [
+        (1, "bulk"),
+        (3, "single"),
+        (50, "bulk"),
+        (0, "bulk"),
+        (1, "single"),
+        (7, "bulk"),
+        (2000, "bulk"),
+        (10, "single"),
+        (1, "bulk"),
+    ]
     random.seed(11)
     corpus = tiny_corpus(5)
     expected = draw_one_by_one(corpus, sum(n for n, _ in plan), 4, 6)
@@ -210,9 +219,7 @@ def test_senseless_sizes_are_refused(tiny_corpus, window_size, negatives):
 def test_windows_have_the_types_that_they_promise(tiny_corpus):
     random.seed(1)
     windows = BulkSampler(tiny_corpus(), 5, 3).draw(20)
-    assert [field.dtype for field in windows] == [
-        np.int32, np.int64, np.int32, np.int32, np.int64
-    ]
+    assert [field.dtype for field in windows] == [np.int32, np.int64, np.int32, np.int32, np.int64]
 
 
 @given(corpora(), st.integers(0, 40), st.integers(0, 40), SEEDS)

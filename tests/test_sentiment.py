@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from conftest import run_python, write_treebank
 
 import sentiment
-from conftest import run_python, write_treebank
 from sentiment import Part, WordVectors, classify, features, majority
 from utils.treebank import StanfordSentiment
 from utils.vectors import write_text

@@ -234,8 +234,17 @@ def test_a_run_stopped_and_started_again_ends_with_the_same_bits(folder, monkeyp
         told = []
         random.seed(7)
         os.makedirs(name, exist_ok=True)
-        x = sgd(Noisy(), np.ones((2, 3)), 0.01, iterations, None, True, 5,
-                progress=told.append, folder=name)
+        x = sgd(
+            Noisy(),
+            np.ones((2, 3)),
+            0.01,
+            iterations,
+            None,
+            True,
+            5,
+            progress=told.append,
+            folder=name,
+        )
         return x, random.getstate(), [p._replace(speed=0) for p in told]
 
     x, state, told = run(60, "whole")
@@ -412,8 +421,13 @@ def test_a_folder_that_cannot_be_written_to_is_a_save_error(folder):
 
 
 def test_other_files_are_no_saves(folder):
-    for name in ("saved_params_x.npy", "saved_params_5.npy.tmp", "my_saved_params_5.npy",
-                 "saved_params_.npy", "saved_params_-5.npy"):
+    for name in (
+        "saved_params_x.npy",
+        "saved_params_5.npy.tmp",
+        "my_saved_params_5.npy",
+        "saved_params_.npy",
+        "saved_params_-5.npy",
+    ):
         Path(name).write_bytes(b"")
     assert load_saved_params() == (0, None, None)
 
@@ -455,8 +469,15 @@ def test_parameters_that_are_not_finite_are_not_saved(folder):
 def test_the_last_good_save_is_named_when_the_run_diverges(folder):
     calls = iter(range(100))
     with pytest.raises(DivergenceError, match=r"saved_params_10\.npy"):
-        sgd(lambda x: (1.0 if next(calls) < 15 else np.nan, x), 1.0, 0.1, 30, None, True,
-            progress=quiet)
+        sgd(
+            lambda x: (1.0 if next(calls) < 15 else np.nan, x),
+            1.0,
+            0.1,
+            30,
+            None,
+            True,
+            progress=quiet,
+        )
 
 
 # ------------------------------------------------------------------------------------- command

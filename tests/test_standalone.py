@@ -158,13 +158,18 @@ def word2vec_sgd_wrapper(model, word2Ind, wordVectors, dataset, windowSize, loss
 @pytest.fixture
 def scaffold(tmp_path):
     """A function that makes a scaffold with some files of ours, and the student's for the rest."""
+
     def make(*ours):
         folder = tmp_path / "-".join(["with", *ours])
         (folder / "utils").mkdir(parents=True)
         files = {
-            "run.py": RUN, "sgd.py": STUDENTS_SGD, "word2vec.py": STUDENTS_WORD2VEC,
-            "utils/__init__.py": "", "utils/treebank.py": TREEBANK,
-            "utils/gradcheck.py": GRADCHECK, "utils/utils.py": UTILS,
+            "run.py": RUN,
+            "sgd.py": STUDENTS_SGD,
+            "word2vec.py": STUDENTS_WORD2VEC,
+            "utils/__init__.py": "",
+            "utils/treebank.py": TREEBANK,
+            "utils/gradcheck.py": GRADCHECK,
+            "utils/utils.py": UTILS,
         }
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -218,8 +223,10 @@ def test_our_sgd_checks_itself_in_a_scaffold(scaffold):
     "name, of_the_scaffold",
     [
         ("sgd.py", set()),
-        ("word2vec.py", {"utils.gradcheck.gradcheck_naive", "utils.utils.normalizeRows",
-                         "utils.utils.softmax"}),
+        (
+            "word2vec.py",
+            {"utils.gradcheck.gradcheck_naive", "utils.utils.normalizeRows", "utils.utils.softmax"},
+        ),
     ],
 )
 def test_at_the_top_only_what_every_scaffold_has_is_imported(name, of_the_scaffold):

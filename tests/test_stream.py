@@ -15,16 +15,16 @@ from conftest import ROOT, corpora, draw_one_by_one, python_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-import word2vec
-from utils.sampler import BulkSampler
-from utils.stream import MinibatchObjective, MinibatchStream, Worker
+from fast import minibatch
+from fast.sampler import BulkSampler
+from fast.stream import MinibatchObjective, MinibatchStream, Worker
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
 def split_all(centers, counts, outside, negatives, batch_size):
     """A `prepare` that keeps minibatches as they were drawn."""
-    parts = word2vec.split_windows(centers, counts, outside, negatives, batch_size)
+    parts = minibatch.split_windows(centers, counts, outside, negatives, batch_size)
     bounds = np.concatenate(([0], np.cumsum(counts)))[::batch_size]
     return [(*part, negatives[i:j]) for part, i, j in zip(parts, bounds, bounds[1:])]
 
@@ -51,8 +51,8 @@ def test_items_are_the_textbooks_draws_and_random_follows_when_asked(corpus, bat
         expected.append((draw_one_by_one(corpus, batch_size, 3, k), random.getstate()))
     random.setstate(state)
     stream = make_stream(corpus, batch_size, 3, k)
-    for sync, (minibatch, state) in zip(synced, expected):
-        assert as_lists(stream.next()) == minibatch
+    for sync, (item, state) in zip(synced, expected):
+        assert as_lists(stream.next()) == item
         if sync:
             stream.sync_random()
             assert random.getstate() == state
@@ -176,8 +176,8 @@ def take(stream, n):
 def test_a_worker_gives_the_items_of_a_stream_without_one(tiny_corpus, worker, layout):
     V = len(tiny_corpus().tokens())
     prepare = {
-        "lay_out": partial(word2vec.lay_out, V=V),
-        "split_windows": word2vec.split_windows,
+        "lay_out": partial(minibatch.lay_out, V=V),
+        "split_windows": minibatch.split_windows,
         "split_all": partial(split_all, batch_size=50),
     }[layout]
     streams, ends = [], []
@@ -274,7 +274,7 @@ import multiprocessing, random, sys, time
 sys.path[:0] = [{root!r}, {tests!r}]
 from conftest import SmallCorpus, random_sentences
 from test_stream import make_stream
-from utils.stream import Worker
+from fast.stream import Worker
 
 if __name__ == "__main__":
     with Worker() as worker:

@@ -171,8 +171,18 @@ def test_results_are_plain_words_and_numbers(tmp_path):
 
 @pytest.mark.parametrize(
     "label, category",
-    [(0, 0), (0.2, 0), (0.21, 1), (0.4, 1), (0.41, 2), (0.6, 2), (0.61, 3), (0.8, 3), (0.81, 4),
-     (1, 4)],
+    [
+        (0, 0),
+        (0.2, 0),
+        (0.21, 1),
+        (0.4, 1),
+        (0.41, 2),
+        (0.6, 2),
+        (0.61, 3),
+        (0.8, 3),
+        (0.81, 4),
+        (1, 4),
+    ],
 )
 def test_categories_include_their_upper_bounds(small, label, category):
     assert StanfordSentiment(small).categorify(label) == category
@@ -323,11 +333,15 @@ def error_of(function, *arguments):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: b"\xef\xbb\xbf" + text,
-    lambda text: text.replace(b"\n", b"\r\n"),
-    lambda text: text.rstrip(b"\n"),
-], ids=["byte-order mark", "CRLF", "no newline at the end"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: text.rstrip(b"\n"),
+    ],
+    ids=["byte-order mark", "CRLF", "no newline at the end"],
+)
 def test_text_files_of_other_systems_are_read_alike(small, change):
     expected = StanfordSentiment(small)
     expected.sent_labels(), expected.dataset_split()
@@ -345,10 +359,15 @@ def test_a_missing_folder_says_how_to_get_the_data(tmp_path):
     assert "nowhere" in message
 
 
-@pytest.mark.parametrize("name, method", [
-    ("datasetSentences.txt", None), ("datasetSplit.txt", "dataset_split"),
-    ("dictionary.txt", "sent_labels"), ("sentiment_labels.txt", "sent_labels"),
-])
+@pytest.mark.parametrize(
+    "name, method",
+    [
+        ("datasetSentences.txt", None),
+        ("datasetSplit.txt", "dataset_split"),
+        ("dictionary.txt", "sent_labels"),
+        ("sentiment_labels.txt", "sent_labels"),
+    ],
+)
 def test_a_missing_file_is_named(small, name, method):
     (small / name).unlink()
     if method is None:
@@ -362,16 +381,19 @@ def test_broken_utf8_is_named_with_its_line(small):
     assert "datasetSentences.txt, line 3: not UTF-8" in error_of(StanfordSentiment, small)
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"", "the corpus has no words"),
-    (b"sentence_index\tsentence\n", "the corpus has no words"),
-    (b"sentence_index\tsentence\n1\t \n", "the corpus has no words"),
-    (b"header\nno tab here\n", "line 2: cannot read 'no tab here'"),
-    (b"header\nx\tno number\n", "line 2: cannot read"),
-    (b"header\n1\tgood\n\n", "line 3: cannot read ''"),
-    (b"header\n" + bytes(range(256)) * 9, "datasetSentences.txt, line"),
-    (b"\x00" * 100, "the corpus has no words"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "the corpus has no words"),
+        (b"sentence_index\tsentence\n", "the corpus has no words"),
+        (b"sentence_index\tsentence\n1\t \n", "the corpus has no words"),
+        (b"header\nno tab here\n", "line 2: cannot read 'no tab here'"),
+        (b"header\nx\tno number\n", "line 2: cannot read"),
+        (b"header\n1\tgood\n\n", "line 3: cannot read ''"),
+        (b"header\n" + bytes(range(256)) * 9, "datasetSentences.txt, line"),
+        (b"\x00" * 100, "the corpus has no words"),
+    ],
+)
 def test_sentences_that_are_none_are_named(small, content, message):
     rewrite(small, "datasetSentences.txt", content)
     assert message in error_of(StanfordSentiment, small)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import word2vec
-from utils.sampler import BulkSampler
-from utils.stream import MinibatchObjective, MinibatchStream
+from fast import minibatch, vectorised
+from fast.sampler import BulkSampler
+from fast.stream import MinibatchObjective, MinibatchStream
 
 TOLERANCE = dict(rtol=1e-12, atol=1e-12)
 
@@ -50,16 +51,20 @@ def textbook(wordVectors, centers, counts, outside, negatives, name):
     V = len(wordVectors) // 2
     lossAndGradient = word2vec.naiveSoftmaxLossAndGradient
     if name == "negative sampling":
-        lossAndGradient = partial(
-            word2vec.negSamplingLossAndGradient, K=negatives.shape[1]
-        )
+        lossAndGradient = partial(word2vec.negSamplingLossAndGradient, K=negatives.shape[1])
     dataset = Draws(negatives)
     loss, gradient = 0.0, np.zeros_like(wordVectors)
     end = 0
     for center, count in zip(centers, counts):
         begin, end = end, end + count
         window = word2vec.skipgram(
-            center, 5, outside[begin:end], range(V), wordVectors[:V], wordVectors[V:], dataset,
+            center,
+            5,
+            outside[begin:end],
+            range(V),
+            wordVectors[:V],
+            wordVectors[V:],
+            dataset,
             lossAndGradient,
         )
         loss += window[0] / len(centers)
@@ -91,14 +96,14 @@ def assert_equal(actual, expected):
 @given(minibatches())
 def test_negative_sampling_of_a_minibatch_is_the_textbooks(problem):
     wordVectors, B, *windows = problem
-    actual = word2vec.neg_sampling_minibatch(wordVectors, *windows)
+    actual = vectorised.neg_sampling_minibatch(wordVectors, *windows)
     assert_equal(actual, textbook(wordVectors, *windows, "negative sampling"))
 
 
 @given(minibatches())
 def test_naive_softmax_of_a_minibatch_is_the_textbooks(problem):
     wordVectors, B, *windows = problem
-    actual = word2vec.naive_softmax_minibatch(wordVectors, *windows[:3])
+    actual = vectorised.naive_softmax_minibatch(wordVectors, *windows[:3])
     assert_equal(actual, textbook(wordVectors, *windows, "naive softmax"))
 
 
@@ -106,7 +111,7 @@ def test_naive_softmax_of_a_minibatch_is_the_textbooks(problem):
 def test_negative_sampling_touches_just_the_rows_of_its_words(problem):
     wordVectors, B, centers, counts, outside, negatives = problem
     V = len(wordVectors) // 2
-    _, (rows, _) = word2vec.neg_sampling_minibatch(
+    _, (rows, _) = vectorised.neg_sampling_minibatch(
         wordVectors, centers, counts, outside, negatives
     )
     words = {*centers.tolist()}, {*outside.tolist(), *negatives.ravel().tolist()}
@@ -117,8 +122,8 @@ def test_negative_sampling_touches_just_the_rows_of_its_words(problem):
 def test_minibatch_functions_leave_their_arguments(problem):
     wordVectors, B, *windows = problem
     before = [array.copy() for array in (wordVectors, *windows)]
-    word2vec.neg_sampling_minibatch(wordVectors, *windows)
-    word2vec.naive_softmax_minibatch(wordVectors, *windows[:3])
+    vectorised.neg_sampling_minibatch(wordVectors, *windows)
+    vectorised.naive_softmax_minibatch(wordVectors, *windows[:3])
     for array, copy in zip((wordVectors, *windows), before):
         np.testing.assert_array_equal(array, copy)
 
@@ -140,9 +145,9 @@ CASES = {  # centers, counts, outside, negatives, of a vocabulary of four words
 def test_special_minibatches_are_the_textbooks(case):
     windows = [np.array(part) for part in CASES[case]]
     wordVectors = np.random.RandomState(1).randn(8, 3)
-    actual = word2vec.neg_sampling_minibatch(wordVectors, *windows)
+    actual = vectorised.neg_sampling_minibatch(wordVectors, *windows)
     assert_equal(actual, textbook(wordVectors, *windows, "negative sampling"))
-    actual = word2vec.naive_softmax_minibatch(wordVectors, *windows[:3])
+    actual = vectorised.naive_softmax_minibatch(wordVectors, *windows[:3])
     assert_equal(actual, textbook(wordVectors, *windows, "naive softmax"))
 
 
@@ -153,7 +158,7 @@ def test_any_number_of_negatives_is_the_textbooks(K):
     centers, counts, outside = rng.randint(5, size=3), np.full(3, 4), rng.randint(5, size=12)
     negatives = 5 + rng.randint(5, size=(12, K))
     wordVectors = rng.randn(20, 3)
-    actual = word2vec.neg_sampling_minibatch(wordVectors, centers, counts, outside, negatives)
+    actual = vectorised.neg_sampling_minibatch(wordVectors, centers, counts, outside, negatives)
     expected = textbook(wordVectors, centers, counts, outside, negatives, "negative sampling")
     assert_equal(actual, expected)
 
@@ -163,8 +168,8 @@ def test_minibatches_are_finite_and_right_at_large_scores(score):
     wordVectors = np.array([[1.0], [-1.0], [0.0], [score], [0.0], [-score]])
     windows = [np.array(part) for part in ([0, 1], [1, 2], [0, 2, 0], [[1, 2], [0, 1], [2, 2]])]
     with np.errstate(over="raise", divide="raise", invalid="raise"):
-        sampling = word2vec.neg_sampling_minibatch(wordVectors, *windows)
-        softmax = word2vec.naive_softmax_minibatch(wordVectors, *windows[:3])
+        sampling = vectorised.neg_sampling_minibatch(wordVectors, *windows)
+        softmax = vectorised.naive_softmax_minibatch(wordVectors, *windows[:3])
     assert_equal(sampling, textbook(wordVectors, *windows, "negative sampling"))
     assert_equal(softmax, textbook(wordVectors, *windows, "naive softmax"))
 
@@ -173,15 +178,15 @@ def test_minibatches_are_finite_and_right_at_large_scores(score):
 @given(minibatches(batches=5))
 def test_minibatches_laid_out_together_are_those_laid_out_alone(problem):
     wordVectors, B, *windows = problem
-    together = word2vec.lay_out(*windows, len(wordVectors) // 2, B)
-    objective = word2vec.NegSampling()
+    together = minibatch.lay_out(*windows, len(wordVectors) // 2, B)
+    objective = vectorised.NegSampling()
     assert len(together) == 5
     bounds = np.concatenate(([0], np.cumsum(windows[1])))[::B]
     for i, (begin, end) in enumerate(zip(bounds, bounds[1:])):
         alone = [part[i * B : (i + 1) * B] for part in windows[:2]]
         alone += [part[begin:end] for part in windows[2:]]
         loss, gradient = objective(wordVectors, together[i])
-        expected_loss, expected = word2vec.neg_sampling_minibatch(wordVectors, *alone)
+        expected_loss, expected = vectorised.neg_sampling_minibatch(wordVectors, *alone)
         assert_equal((loss, gradient), (expected_loss, dense(expected, wordVectors.shape)))
         np.testing.assert_array_equal(gradient[2], wordVectors[gradient[0]])
 
@@ -189,7 +194,7 @@ def test_minibatches_laid_out_together_are_those_laid_out_alone(problem):
 @given(minibatches(batches=3))
 def test_split_windows_gives_each_minibatch_its_windows(problem):
     _, B, centers, counts, outside, negatives = problem
-    parts = word2vec.split_windows(centers, counts, outside, negatives, B)
+    parts = minibatch.split_windows(centers, counts, outside, negatives, B)
     assert [len(part[0]) for part in parts] == [B] * 3
     assert all(len(part[2]) == part[1].sum() for part in parts)
     for joined, whole in zip(map(np.concatenate, zip(*parts)), (centers, counts, outside)):
@@ -200,8 +205,8 @@ def test_a_laid_out_minibatch_may_be_used_twice_and_in_any_order():
     wordVectors = np.random.RandomState(1).randn(20, 3)
     rng = np.random.RandomState(2)
     windows = rng.randint(5, size=6), np.full(6, 2), rng.randint(5, size=12)
-    laid_out = word2vec.lay_out(*windows, 5 + rng.randint(5, size=(12, 3)), 10, batch_size=2)
-    objective = word2vec.NegSampling()
+    laid_out = minibatch.lay_out(*windows, 5 + rng.randint(5, size=(12, 3)), 10, batch_size=2)
+    objective = vectorised.NegSampling()
     first = [objective(wordVectors, laid_out[i])[0] for i in (0, 1, 2)]
     assert [objective(wordVectors, laid_out[i])[0] for i in (2, 0, 1)] == first[2:] + first[:2]
 
@@ -209,8 +214,8 @@ def test_a_laid_out_minibatch_may_be_used_twice_and_in_any_order():
 def test_gradients_of_one_call_outlive_the_next():
     rng = np.random.RandomState(2)
     windows = rng.randint(5, size=6), np.full(6, 2), rng.randint(5, size=12)
-    laid_out = word2vec.lay_out(*windows, 5 + rng.randint(5, size=(12, 3)), 10, batch_size=3)
-    objective = word2vec.NegSampling()
+    laid_out = minibatch.lay_out(*windows, 5 + rng.randint(5, size=(12, 3)), 10, batch_size=3)
+    objective = vectorised.NegSampling()
     wordVectors = rng.randn(20, 3)
     _, (rows, values, _) = objective(wordVectors, laid_out[0])
     before = rows.copy(), values.copy()
@@ -224,13 +229,11 @@ def fast_objective(corpus, window_size, name, K):
     V = len(corpus.tokens())
     if name == "naive softmax":
         sampler = BulkSampler(corpus, window_size, 0)
-        prepare, function = word2vec.split_windows, word2vec.naive_softmax_loss
+        prepare, function = minibatch.split_windows, vectorised.naive_softmax_loss
     else:
         sampler = BulkSampler(corpus, window_size, K)
-        prepare, function = partial(word2vec.lay_out, V=V), word2vec.NegSampling()
-    return MinibatchObjective(
-        MinibatchStream(sampler, prepare, word2vec.BATCH_SIZE), function
-    )
+        prepare, function = partial(minibatch.lay_out, V=V), vectorised.NegSampling()
+    return MinibatchObjective(MinibatchStream(sampler, prepare, word2vec.BATCH_SIZE), function)
 
 
 def textbook_objective(corpus, window_size, name, K):

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from conftest import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import run_python
 from utils.treebank import Corpus, StanfordSentiment
 from utils.vectors import (
     VectorsError,

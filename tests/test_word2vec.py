@@ -10,8 +10,14 @@ from conftest import edit, run_python
 from scipy import special
 
 import word2vec
-from word2vec import getNegativeSamples, naiveSoftmaxLossAndGradient, negSamplingLossAndGradient
-from word2vec import sigmoid, skipgram, word2vec_sgd_wrapper
+from word2vec import (
+    getNegativeSamples,
+    naiveSoftmaxLossAndGradient,
+    negSamplingLossAndGradient,
+    sigmoid,
+    skipgram,
+    word2vec_sgd_wrapper,
+)
 
 LOSSES = [naiveSoftmaxLossAndGradient, negSamplingLossAndGradient]
 SHAPES = [(2, 1), (3, 5), (7, 3), (30, 10)]  # V, D
@@ -116,9 +122,7 @@ def test_naive_softmax_is_minus_log_softmax(V, D):
 def test_negative_sampling_is_minus_log_sigmoids(V, D):
     v_c, o, U = random_problem(V, V, D)
     negatives = [w for w in np.random.RandomState(V).randint(V, size=40) if w != o][:10]
-    loss, by_v, by_U = negSamplingLossAndGradient(
-        v_c, o, U, Draws(*negatives), K=len(negatives)
-    )
+    loss, by_v, by_U = negSamplingLossAndGradient(v_c, o, U, Draws(*negatives), K=len(negatives))
     expected = -special.log_expit(U[o] @ v_c)
     expected_by_v = -special.expit(-U[o] @ v_c) * U[o]
     expected_by_U = np.zeros_like(U)
@@ -174,9 +178,13 @@ def test_losses_leave_their_arguments(lossAndGradient):
 def test_losses_are_finite_and_right_at_large_scores(lossAndGradient, score):
     U = np.array([[score], [0.0], [-score]])
     with np.errstate(over="raise", divide="raise", invalid="raise"):
-        loss, by_v, by_U = lossAndGradient(np.array([1.0]), 0, U, Draws(1, 2, 1), **(
-            {"K": 3} if lossAndGradient is negSamplingLossAndGradient else {}
-        ))
+        loss, by_v, by_U = lossAndGradient(
+            np.array([1.0]),
+            0,
+            U,
+            Draws(1, 2, 1),
+            **({"K": 3} if lossAndGradient is negSamplingLossAndGradient else {}),
+        )
     if lossAndGradient is negSamplingLossAndGradient:
         expected = 2 * np.logaddexp(0, -score) + 2 * np.log(2)
     else:
@@ -321,21 +329,48 @@ def test_command_refuses_another_name_in_one_line():
 
 NUMBER = r"-?\d+\.?\d*(e-?\d+)?"
 BREAKS = [  # what is replaced, by what, and what must be said to fail: the check and the place
-    ("return np.where(np.greater_equal(x, 0), 1.0, e)[()]", "return e",
-     "sigmoid", r"sigmoid\(\[1, 2, 3\]\): yours is \[.*0.26894142.*\], expected \[0.731"),
-    ("delta[outsideWordIdx] -= 1 ", "delta[outsideWordIdx] += 1 ",
-     "naiveSoftmaxLossAndGradient", rf"by v_c, o = 0.* is {NUMBER}, the numerical one is {NUMBER}"),
-    ("gradOutsideVecs = np.outer(delta, centerWordVec)", "gradOutsideVecs = 0 * outsideVectors",
-     "naiveSoftmaxLossAndGradient", rf"by U, o = 0.* is 0, the numerical one is {NUMBER}"),
-    ("np.add.at(gradOutsideVecs, indices, np.outer(delta, centerWordVec))",
-     "gradOutsideVecs[indices] += np.outer(delta, centerWordVec)",
-     "negSamplingLossAndGradient", rf"by U.* is {NUMBER}, the numerical one is {NUMBER}"),
-    ("if word != outsideWordIdx:", "if True:",
-     "skipgram", r"negative sampling.*: loss: yours is\n\d.*\nexpected\n16.15119285363322"),
-    ("gradCenterVecs[center] += gradCenterVec", "gradCenterVecs[center] = gradCenterVec",
-     "skipgram", rf"skipgram with naive.* is {NUMBER}, the numerical one is {NUMBER}"),
-    ("loss += windowLoss / BATCH_SIZE", "loss += windowLoss",
-     "skipgram", rf"skipgram with naive.* is {NUMBER}, the numerical one is {NUMBER}"),
+    (
+        "return np.where(np.greater_equal(x, 0), 1.0, e)[()]",
+        "return e",
+        "sigmoid",
+        r"sigmoid\(\[1, 2, 3\]\): yours is \[.*0.26894142.*\], expected \[0.731",
+    ),
+    (
+        "delta[outsideWordIdx] -= 1 ",
+        "delta[outsideWordIdx] += 1 ",
+        "naiveSoftmaxLossAndGradient",
+        rf"by v_c, o = 0.* is {NUMBER}, the numerical one is {NUMBER}",
+    ),
+    (
+        "gradOutsideVecs = np.outer(delta, centerWordVec)",
+        "gradOutsideVecs = 0 * outsideVectors",
+        "naiveSoftmaxLossAndGradient",
+        rf"by U, o = 0.* is 0, the numerical one is {NUMBER}",
+    ),
+    (
+        "np.add.at(gradOutsideVecs, indices, np.outer(delta, centerWordVec))",
+        "gradOutsideVecs[indices] += np.outer(delta, centerWordVec)",
+        "negSamplingLossAndGradient",
+        rf"by U.* is {NUMBER}, the numerical one is {NUMBER}",
+    ),
+    (
+        "if word != outsideWordIdx:",
+        "if True:",
+        "skipgram",
+        r"negative sampling.*: loss: yours is\n\d.*\nexpected\n16.15119285363322",
+    ),
+    (
+        "gradCenterVecs[center] += gradCenterVec",
+        "gradCenterVecs[center] = gradCenterVec",
+        "skipgram",
+        rf"skipgram with naive.* is {NUMBER}, the numerical one is {NUMBER}",
+    ),
+    (
+        "loss += windowLoss / BATCH_SIZE",
+        "loss += windowLoss",
+        "skipgram",
+        rf"skipgram with naive.* is {NUMBER}, the numerical one is {NUMBER}",
+    ),
 ]
 
 

@@ -26,11 +26,17 @@ PAGE = (Path(__file__).parent.parent / "written.md").read_text(encoding="utf-8")
 DISPLAY = re.compile(r"^```math\n(.*?)^```$", re.M | re.S)
 INLINE = re.compile(r"\$`([^`]+)`\$")
 SHAPES = [  # D, |V|, K, m; where K >= |V| a sample is drawn twice for certain
-    (1, 2, 1, 1), (3, 5, 4, 2), (5, 3, 7, 1), (4, 4, 3, 3), (2, 9, 20, 5), (10, 12, 10, 2),
+    (1, 2, 1, 1),
+    (3, 5, 4, 2),
+    (5, 3, 7, 1),
+    (4, 4, 3, 3),
+    (2, 9, 20, 5),
+    (10, 12, 10, 2),
 ]
 
 
 # The definitions, in plain Python.
+
 
 def score(w, v_c, U):
     return sum(float(a) * float(b) for a, b in zip(U[:, w], v_c[:, 0]))
@@ -85,10 +91,12 @@ def derivative(f, at, h=1e-5):
 
 def by_u(J, U, w):
     """The derivative of a loss J(U) by the column u_w of U."""
+
     def of_column(u_w):
         moved = U.copy()
         moved[:, [w]] = u_w
         return J(moved)
+
     return derivative(of_column, U[:, [w]])
 
 
@@ -106,12 +114,26 @@ def case(D, size, K, m, seed):
     v_c = V[:, [c]]
     window = draw(2 * m)  # w_{t+j} for j = -m..m without 0
     return SimpleNamespace(
-        D=D, size=size, Vocab=range(size), K=K, m=m, U=U, V=V, c=c, o=o, v_c=v_c,
-        u=[U[:, [w]] for w in range(size)], u_o=U[:, [o]],
-        y=np.eye(size)[:, [o]], yhat=softmax(U.T @ v_c),
-        w_k=[o] + negatives, label=[1] + [0] * K,
-        window=window, draws=[draw(K, but=seen) for seen in window],
-        x=rng.normal(), xs=rng.normal(size=(D, 1)),
+        D=D,
+        size=size,
+        Vocab=range(size),
+        K=K,
+        m=m,
+        U=U,
+        V=V,
+        c=c,
+        o=o,
+        v_c=v_c,
+        u=[U[:, [w]] for w in range(size)],
+        u_o=U[:, [o]],
+        y=np.eye(size)[:, [o]],
+        yhat=softmax(U.T @ v_c),
+        w_k=[o] + negatives,
+        label=[1] + [0] * K,
+        window=window,
+        draws=[draw(K, but=seen) for seen in window],
+        x=rng.normal(),
+        xs=rng.normal(size=(D, 1)),
     )
 
 
@@ -152,10 +174,12 @@ def formula(latex):
     def hold(check):
         FORMULAS[normal(latex)] = check
         return check
+
     return hold
 
 
 # The displays of the page, from top to bottom. A check returns the sides of each equation.
+
 
 @formula(r"""
 P(O = o \mid C = c)
@@ -189,10 +213,12 @@ def equation_2(v_c, o, U, yhat):
 = J_{\text{naive-softmax}}(\mathbf{v}_c, o, \mathbf{U})
 \tag{3}""")
 def equation_3(v_c, o, U, y, yhat, Vocab):
-    yield (-sum(y[w, 0] * log(yhat[w, 0]) for w in Vocab),
-           -1 * log(yhat[o, 0]) - sum(0 * log(yhat[w, 0]) for w in Vocab if w != o),
-           -log(yhat[o, 0]),
-           J_naive(v_c, o, U))
+    yield (
+        -sum(y[w, 0] * log(yhat[w, 0]) for w in Vocab),
+        -1 * log(yhat[o, 0]) - sum(0 * log(yhat[w, 0]) for w in Vocab if w != o),
+        -log(yhat[o, 0]),
+        J_naive(v_c, o, U),
+    )
 
 
 @formula(r"""
@@ -224,9 +250,11 @@ def log_sum(v_c, U):
 = \sum_{w \in \text{Vocab}} \hat{y}_w \, \mathbf{u}_w
 \tag{b3}""")
 def b3(v_c, U, u, yhat, Vocab):
-    yield (derivative(lambda v_c: log_sum(v_c, U), v_c),
-           sum(exp(u[w].T @ v_c) * u[w] for w in Vocab) / sum(exp(u[x].T @ v_c) for x in Vocab),
-           sum(yhat[w] * u[w] for w in Vocab))
+    yield (
+        derivative(lambda v_c: log_sum(v_c, U), v_c),
+        sum(exp(u[w].T @ v_c) * u[w] for w in Vocab) / sum(exp(u[x].T @ v_c) for x in Vocab),
+        sum(yhat[w] * u[w] for w in Vocab),
+    )
 
 
 @formula(r"""
@@ -245,9 +273,11 @@ def b4(U, u, u_o, y, yhat, Vocab):
 = \mathbf{U} (\hat{\mathbf{y}} - \mathbf{y})
 \tag{b5}""")
 def b5(v_c, o, U, u_o, u, y, yhat, Vocab):
-    yield (derivative(lambda v_c: J_naive(v_c, o, U), v_c),
-           -u_o + sum(yhat[w] * u[w] for w in Vocab),
-           U @ (yhat - y))
+    yield (
+        derivative(lambda v_c: J_naive(v_c, o, U), v_c),
+        -u_o + sum(yhat[w] * u[w] for w in Vocab),
+        U @ (yhat - y),
+    )
 
 
 @formula(r"""
@@ -258,9 +288,11 @@ def b5(v_c, o, U, u_o, u, y, yhat, Vocab):
 = \hat{y}_w \, \mathbf{v}_c
 \tag{c1}""")
 def c1(w, v_c, U, u, yhat, Vocab):
-    yield (by_u(lambda U: log_sum(v_c, U), U, w),
-           exp(u[w].T @ v_c) / sum(exp(u[x].T @ v_c) for x in Vocab) * v_c,
-           yhat[w] * v_c)
+    yield (
+        by_u(lambda U: log_sum(v_c, U), U, w),
+        exp(u[w].T @ v_c) / sum(exp(u[x].T @ v_c) for x in Vocab) * v_c,
+        yhat[w] * v_c,
+    )
 
 
 @formula(r"""
@@ -280,9 +312,11 @@ def c2(w, v_c, o, U, D):
 \; = (\hat{y}_w - y_w) \, \mathbf{v}_c
 \tag{c3}""")
 def c3(w, v_c, o, U, y, yhat):
-    yield (by_u(lambda U: J_naive(v_c, o, U), U, w),
-           (yhat[o] - 1) * v_c if w == o else yhat[w] * v_c,
-           (yhat[w] - y[w]) * v_c)
+    yield (
+        by_u(lambda U: J_naive(v_c, o, U), U, w),
+        (yhat[o] - 1) * v_c if w == o else yhat[w] * v_c,
+        (yhat[w] - y[w]) * v_c,
+    )
 
 
 @formula(r"""
@@ -314,17 +348,19 @@ def d1(x):
 = \sigma(x) \, (1 - \sigma(x))
 \tag{d2}""")
 def d2(x):
-    yield (derivative(logistic, x),
-           exp(-x) / (1 + exp(-x))**2,
-           1 / (1 + exp(-x)) * (exp(-x) / (1 + exp(-x))),
-           sigma(x) * (1 - sigma(x)))
+    yield (
+        derivative(logistic, x),
+        exp(-x) / (1 + exp(-x)) ** 2,
+        1 / (1 + exp(-x)) * (exp(-x) / (1 + exp(-x))),
+        sigma(x) * (1 - sigma(x)),
+    )
 
 
 def jacobian(xs):
     """Entry i, j is the derivative of entry i of sigma(xs) by entry j of xs."""
-    return np.array([
-        derivative(lambda xs, i=i: logistic(xs[i, 0]), xs)[:, 0] for i in range(len(xs))
-    ])
+    return np.array(
+        [derivative(lambda xs, i=i: logistic(xs[i, 0]), xs)[:, 0] for i in range(len(xs))]
+    )
 
 
 @formula(r"""
@@ -348,9 +384,11 @@ def d4(xs):
 \frac{d \sigma(-x)}{d x} = -\sigma(-x) \, (1 - \sigma(-x)) = -\sigma(x) \, (1 - \sigma(x))
 \tag{d5}""")
 def d5(x):
-    yield (derivative(lambda x: logistic(-x), x),
-           -sigma(-x) * (1 - sigma(-x)),
-           -sigma(x) * (1 - sigma(x)))
+    yield (
+        derivative(lambda x: logistic(-x), x),
+        -sigma(-x) * (1 - sigma(-x)),
+        -sigma(x) * (1 - sigma(x)),
+    )
 
 
 @formula(r"""
@@ -369,9 +407,10 @@ J_{\text{neg-sample}}(\mathbf{v}_c, o, \mathbf{U})
   - \sum_{k=1}^K \log(\sigma(-\mathbf{u}_k^\top \mathbf{v}_c))
 \tag{5}""")
 def equation_5(v_c, o, U, u_o, u, w_k, K):
-    yield (J_neg(v_c, o, U, w_k[1:]),
-           -log(sigma(u_o.T @ v_c))
-           - sum(log(sigma(-u[w_k[k]].T @ v_c)) for k in range(1, K + 1)))
+    yield (
+        J_neg(v_c, o, U, w_k[1:]),
+        -log(sigma(u_o.T @ v_c)) - sum(log(sigma(-u[w_k[k]].T @ v_c)) for k in range(1, K + 1)),
+    )
 
 
 @formula(r"""
@@ -380,9 +419,11 @@ def equation_5(v_c, o, U, u_o, u, w_k, K):
   + \sum_{k=1}^K \sigma(\mathbf{u}_k^\top \mathbf{v}_c) \, \mathbf{u}_k
 \tag{e1}""")
 def e1(v_c, o, U, u_o, u, w_k, K):
-    yield (derivative(lambda v_c: J_neg(v_c, o, U, w_k[1:]), v_c),
-           (sigma(u_o.T @ v_c) - 1) * u_o
-           + sum(sigma(u[w_k[k]].T @ v_c) * u[w_k[k]] for k in range(1, K + 1)))
+    yield (
+        derivative(lambda v_c: J_neg(v_c, o, U, w_k[1:]), v_c),
+        (sigma(u_o.T @ v_c) - 1) * u_o
+        + sum(sigma(u[w_k[k]].T @ v_c) * u[w_k[k]] for k in range(1, K + 1)),
+    )
 
 
 @formula(r"""
@@ -390,8 +431,7 @@ def e1(v_c, o, U, u_o, u, w_k, K):
 = (\sigma(\mathbf{u}_o^\top \mathbf{v}_c) - 1) \, \mathbf{v}_c
 \tag{e2}""")
 def e2(v_c, o, U, u_o, w_k):
-    yield (by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, o),
-           (sigma(u_o.T @ v_c) - 1) * v_c)
+    yield (by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, o), (sigma(u_o.T @ v_c) - 1) * v_c)
 
 
 @formula(r"""
@@ -400,8 +440,10 @@ def e2(v_c, o, U, u_o, w_k):
 \tag{e3}""")
 def e3(k, v_c, U, w_k, u, K):
     drawn = U[:, w_k]  # one column a draw, so that only draw k moves
-    yield (by_u(lambda drawn: J_neg(v_c, 0, drawn, range(1, K + 1)), drawn, k),
-           sigma(u[w_k[k]].T @ v_c) * v_c)
+    yield (
+        by_u(lambda drawn: J_neg(v_c, 0, drawn, range(1, K + 1)), drawn, k),
+        sigma(u[w_k[k]].T @ v_c) * v_c,
+    )
 
 
 @formula(r"""
@@ -412,9 +454,11 @@ def e3(k, v_c, U, w_k, u, K):
 def e4(w, v_c, o, U, u, w_k, K, D):
     if w != o:  # "for every word but o"
         draws = [k for k in range(1, K + 1) if w_k[k] == w]
-        yield (by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, w),
-               sum((sigma(u[w_k[k]].T @ v_c) * v_c for k in draws), np.zeros((D, 1))),
-               w_k[1:].count(w) * sigma(u[w].T @ v_c) * v_c)
+        yield (
+            by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, w),
+            sum((sigma(u[w_k[k]].T @ v_c) * v_c for k in draws), np.zeros((D, 1))),
+            w_k[1:].count(w) * sigma(u[w].T @ v_c) * v_c,
+        )
 
 
 @formula(r"""
@@ -431,8 +475,10 @@ def e5(o, w_k, label, K):
 = \sum_{k=0}^K (\sigma(\mathbf{u}_k^\top \mathbf{v}_c) - \text{label}_k) \, \mathbf{u}_k
 \tag{e6}""")
 def e6(v_c, o, U, u, w_k, label, K):
-    yield (derivative(lambda v_c: J_neg(v_c, o, U, w_k[1:]), v_c),
-           sum((sigma(u[w_k[k]].T @ v_c) - label[k]) * u[w_k[k]] for k in range(K + 1)))
+    yield (
+        derivative(lambda v_c: J_neg(v_c, o, U, w_k[1:]), v_c),
+        sum((sigma(u[w_k[k]].T @ v_c) - label[k]) * u[w_k[k]] for k in range(K + 1)),
+    )
 
 
 @formula(r"""
@@ -441,19 +487,24 @@ def e6(v_c, o, U, u, w_k, label, K):
 \tag{e7}""")
 def e7(w, v_c, o, U, u, w_k, label, K, D):
     draws = [k for k in range(K + 1) if w_k[k] == w]
-    yield (by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, w),
-           sum(((sigma(u[w_k[k]].T @ v_c) - label[k]) * v_c for k in draws), np.zeros((D, 1))))
+    yield (
+        by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, w),
+        sum(((sigma(u[w_k[k]].T @ v_c) - label[k]) * v_c for k in draws), np.zeros((D, 1))),
+    )
 
 
 # (f): each formula for both losses, with the terms on its right in closed form, (b) to (e).
+
 
 def naive_terms(window):
     return [lambda v_c, U, o=o: J_naive(v_c, o, U) for o in window]
 
 
 def neg_terms(window, draws):
-    return [lambda v_c, U, o=o, samples=samples: J_neg(v_c, o, U, samples)
-            for o, samples in zip(window, draws)]
+    return [
+        lambda v_c, U, o=o, samples=samples: J_neg(v_c, o, U, samples)
+        for o, samples in zip(window, draws)
+    ]
 
 
 def naive_closed(v_c, o, U):
@@ -476,8 +527,13 @@ def neg_closed(v_c, o, U, samples):
 def losses_of_window(v_c, U, window, draws):
     """For each loss: the terms of (6), and each term's derivatives by v_c and by U."""
     yield naive_terms(window), [naive_closed(v_c, o, U) for o in window]
-    yield neg_terms(window, draws), [neg_closed(v_c, *pair, samples)
-                                     for *pair, samples in zip(window, [U] * len(window), draws)]
+    yield (
+        neg_terms(window, draws),
+        [
+            neg_closed(v_c, *pair, samples)
+            for *pair, samples in zip(window, [U] * len(window), draws)
+        ],
+    )
 
 
 @formula(r"""
@@ -487,11 +543,17 @@ J_{\text{skip-gram}}(\mathbf{v}_c, w_{t-m}, \dots, w_{t+m}, \mathbf{U})
 def equation_6(v_c, U, window, draws, u, m):
     positions = [j for j in range(-m, m + 1) if j != 0]
     w = dict(zip(positions, window, strict=True))  # w[j] is w_{t+j}
-    yield (J_skipgram(naive_terms(window), v_c, U),
-           sum(-log(softmax(U.T @ v_c)[w[j], 0]) for j in positions))
-    yield (J_skipgram(neg_terms(window, draws), v_c, U),
-           -sum(log(sigma(u[o].T @ v_c)) + sum(log(sigma(-u[w_k].T @ v_c)) for w_k in samples)
-                for o, samples in zip(window, draws)))
+    yield (
+        J_skipgram(naive_terms(window), v_c, U),
+        sum(-log(softmax(U.T @ v_c)[w[j], 0]) for j in positions),
+    )
+    yield (
+        J_skipgram(neg_terms(window, draws), v_c, U),
+        -sum(
+            log(sigma(u[o].T @ v_c)) + sum(log(sigma(-u[w_k].T @ v_c)) for w_k in samples)
+            for o, samples in zip(window, draws)
+        ),
+    )
 
 
 @formula(r"""
@@ -502,8 +564,10 @@ def equation_6(v_c, U, window, draws, u, m):
 \tag{f1}""")
 def f1(v_c, U, window, draws):
     for terms, closed in losses_of_window(v_c, U, window, draws):
-        yield (derivative(lambda U: J_skipgram(terms, v_c, U), U),
-               sum(by_U for by_v_c, by_U in closed))
+        yield (
+            derivative(lambda U: J_skipgram(terms, v_c, U), U),
+            sum(by_U for by_v_c, by_U in closed),
+        )
 
 
 @formula(r"""
@@ -514,8 +578,10 @@ def f1(v_c, U, window, draws):
 \tag{f2}""")
 def f2(v_c, U, window, draws):
     for terms, closed in losses_of_window(v_c, U, window, draws):
-        yield (derivative(lambda v_c: J_skipgram(terms, v_c, U), v_c),
-               sum(by_v_c for by_v_c, by_U in closed))
+        yield (
+            derivative(lambda v_c: J_skipgram(terms, v_c, U), v_c),
+            sum(by_v_c for by_v_c, by_U in closed),
+        )
 
 
 @formula(r"""
@@ -541,6 +607,7 @@ def slip(wrong, right, shown):
     def hold(check):
         SLIPS.append((wrong, right, shown, check))
         return check
+
     return hold
 
 
@@ -563,56 +630,82 @@ def naive_by_v_c(v_c, o, U):
     return derivative(lambda v_c: J_naive(v_c, o, U), v_c)
 
 
-@slip(r"$`-\mathbf{U}^\top \mathbf{y} + \mathbf{V}^\top \hat{\mathbf{y}}`$",
-      r"$`-\mathbf{U} \mathbf{y} + \mathbf{U} \hat{\mathbf{y}}`$", SHAPE)
+@slip(
+    r"$`-\mathbf{U}^\top \mathbf{y} + \mathbf{V}^\top \hat{\mathbf{y}}`$",
+    r"$`-\mathbf{U} \mathbf{y} + \mathbf{U} \hat{\mathbf{y}}`$",
+    SHAPE,
+)
 def slip_both_matrices(v_c, o, U, V, y, yhat):
     return naive_by_v_c(v_c, o, U), lambda: -U.T @ y + V.T @ yhat, -U @ y + U @ yhat
 
 
-@slip(r"$`\mathbf{U}^\top (\hat{\mathbf{y}} - \mathbf{y})`$",
-      r"$`\mathbf{U} (\hat{\mathbf{y}} - \mathbf{y})`$", SHAPE)
+@slip(
+    r"$`\mathbf{U}^\top (\hat{\mathbf{y}} - \mathbf{y})`$",
+    r"$`\mathbf{U} (\hat{\mathbf{y}} - \mathbf{y})`$",
+    SHAPE,
+)
 def slip_transpose(v_c, o, U, y, yhat):
     return naive_by_v_c(v_c, o, U), lambda: U.T @ (yhat - y), U @ (yhat - y)
 
 
-@slip(r"$`\mathbf{V} (\hat{\mathbf{y}} - \mathbf{y})`$",
-      r"$`\mathbf{U} (\hat{\mathbf{y}} - \mathbf{y})`$", GRADIENT)
+@slip(
+    r"$`\mathbf{V} (\hat{\mathbf{y}} - \mathbf{y})`$",
+    r"$`\mathbf{U} (\hat{\mathbf{y}} - \mathbf{y})`$",
+    GRADIENT,
+)
 def slip_v_for_u(v_c, o, U, V, y, yhat):
     return naive_by_v_c(v_c, o, U), lambda: V @ (yhat - y), U @ (yhat - y)
 
 
-@slip(r"$`-(\mathbf{v}_c - \hat{y}_o) \, \mathbf{v}_c`$",
-      r"$`-(1 - \hat{y}_o) \, \mathbf{v}_c`$", SHAPE)
+@slip(
+    r"$`-(\mathbf{v}_c - \hat{y}_o) \, \mathbf{v}_c`$",
+    r"$`-(1 - \hat{y}_o) \, \mathbf{v}_c`$",
+    SHAPE,
+)
 def slip_v_c_twice(v_c, o, U, yhat):
-    return (by_u(lambda U: J_naive(v_c, o, U), U, o),
-            lambda: -(v_c - yhat[o]) @ v_c,
-            -(1 - yhat[o]) * v_c)
+    return (
+        by_u(lambda U: J_naive(v_c, o, U), U, o),
+        lambda: -(v_c - yhat[o]) @ v_c,
+        -(1 - yhat[o]) * v_c,
+    )
 
 
-@slip(r"$`\exp(\mathbf{u}_o^\top \mathbf{v}_c) = 1`$", r"their derivative by it is $`\mathbf{0}`$",
-      NUMBER)
+@slip(
+    r"$`\exp(\mathbf{u}_o^\top \mathbf{v}_c) = 1`$",
+    r"their derivative by it is $`\mathbf{0}`$",
+    NUMBER,
+)
 def slip_exp_is_1(v_c, o, U, u_o, Vocab, D):
-    return (by_u(lambda U: sum(math.exp(score(w, v_c, U)) for w in Vocab), U, o),
-            lambda: 1 * v_c,
-            exp(u_o.T @ v_c) * v_c + sum(np.zeros((D, 1)) for w in Vocab if w != o))
+    return (
+        by_u(lambda U: sum(math.exp(score(w, v_c, U)) for w in Vocab), U, o),
+        lambda: 1 * v_c,
+        exp(u_o.T @ v_c) * v_c + sum(np.zeros((D, 1)) for w in Vocab if w != o),
+    )
 
 
-@slip(r"$`-(\exp(\mathbf{u}_o^\top \mathbf{v}_c)"
-      r" - \log \sum_w \exp(\mathbf{u}_w^\top \mathbf{v}_c))`$ for the loss",
-      r"$`-(\mathbf{u}_o^\top \mathbf{v}_c - \log \sum_w \exp(\mathbf{u}_w^\top \mathbf{v}_c))`$",
-      NUMBER)
+@slip(
+    r"$`-(\exp(\mathbf{u}_o^\top \mathbf{v}_c)"
+    r" - \log \sum_w \exp(\mathbf{u}_w^\top \mathbf{v}_c))`$ for the loss",
+    r"$`-(\mathbf{u}_o^\top \mathbf{v}_c - \log \sum_w \exp(\mathbf{u}_w^\top \mathbf{v}_c))`$",
+    NUMBER,
+)
 def slip_exp_kept(w, v_c, o, U, u_o, u, Vocab):
     if w != o:  # the blind gradient check
         kept = by_u(lambda U: -(math.exp(score(o, v_c, U)) - log_sum(v_c, U)), U, w)
         assert same(kept, by_u(lambda U: J_naive(v_c, o, U), U, w))
     log_of_sum = log(sum(exp(u[w].T @ v_c) for w in Vocab))
-    return (J_naive(v_c, o, U),
-            lambda: -(exp(u_o.T @ v_c) - log_of_sum),
-            -(u_o.T @ v_c - log_of_sum))
+    return (
+        J_naive(v_c, o, U),
+        lambda: -(exp(u_o.T @ v_c) - log_of_sum),
+        -(u_o.T @ v_c - log_of_sum),
+    )
 
 
-@slip(r"$`\mathbf{u}_w^\top \mathbf{v}_c`$ called a constant",
-      r"$`\mathbf{u}_o^\top \mathbf{v}_c`$ is the constant", GRADIENT)
+@slip(
+    r"$`\mathbf{u}_w^\top \mathbf{v}_c`$ called a constant",
+    r"$`\mathbf{u}_o^\top \mathbf{v}_c`$ is the constant",
+    GRADIENT,
+)
 def slip_constant(w, v_c, o, U, D):
     if w != o:
         zero = np.zeros((D, 1))
@@ -623,13 +716,18 @@ def slip_constant(w, v_c, o, U, D):
 @slip(r"$`\hat{y}_w \, \mathbf{v}_c \, \hat{y}_w`$", r"$`\hat{y}_w \, \mathbf{v}_c`$", GRADIENT)
 def slip_probability_twice(w, v_c, o, U, yhat):
     if w != o:
-        return (by_u(lambda U: J_naive(v_c, o, U), U, w),
-                lambda: yhat[w] * v_c * yhat[w],
-                yhat[w] * v_c)
+        return (
+            by_u(lambda U: J_naive(v_c, o, U), U, w),
+            lambda: yhat[w] * v_c * yhat[w],
+            yhat[w] * v_c,
+        )
 
 
-@slip(r"$`(\hat{\mathbf{y}} - \mathbf{y}) \, \mathbf{v}_c`$",
-      r"$`\mathbf{v}_c (\hat{\mathbf{y}} - \mathbf{y})^\top`$", SHAPE)
+@slip(
+    r"$`(\hat{\mathbf{y}} - \mathbf{y}) \, \mathbf{v}_c`$",
+    r"$`\mathbf{v}_c (\hat{\mathbf{y}} - \mathbf{y})^\top`$",
+    SHAPE,
+)
 def slip_outer_product(v_c, o, U, y, yhat):
     truth = derivative(lambda U: J_naive(v_c, o, U), U)
     assert same(truth.T, (yhat - y) @ v_c.T)  # "in the code's rows"
@@ -643,19 +741,26 @@ def slip_by_v(v_c, c, o, U, V, y, yhat):
     return derivative(lambda U: J_naive(v_c, o, U), U), lambda: by_V, v_c @ (yhat - y).T
 
 
-@slip(r"$`\sigma(x) \, (1 - \sigma(x))`$ for the derivative of $`\sigma(-x)`$",
-      r"$`-\sigma(x) \, (1 - \sigma(x))`$", GRADIENT)
+@slip(
+    r"$`\sigma(x) \, (1 - \sigma(x))`$ for the derivative of $`\sigma(-x)`$",
+    r"$`-\sigma(x) \, (1 - \sigma(x))`$",
+    GRADIENT,
+)
 def slip_sign(x):
-    return (derivative(lambda x: logistic(-x), x),
-            lambda: sigma(x) * (1 - sigma(x)),
-            -sigma(x) * (1 - sigma(x)))
+    return (
+        derivative(lambda x: logistic(-x), x),
+        lambda: sigma(x) * (1 - sigma(x)),
+        -sigma(x) * (1 - sigma(x)),
+    )
 
 
 @slip("$`1 / (1 + e^{-x})`$", "$`-e^x / (1 + e^x)^2`$", GRADIENT)
 def slip_sigma_itself(x):
-    return (derivative(lambda x: logistic(-x), x),
-            lambda: 1 / (1 + exp(-x)),
-            -exp(x) / (1 + exp(x))**2)
+    return (
+        derivative(lambda x: logistic(-x), x),
+        lambda: 1 / (1 + exp(-x)),
+        -exp(x) / (1 + exp(x)) ** 2,
+    )
 
 
 @slip(r"$`\sigma(x) + \sigma(1 - x) = 1`$", r"$`\sigma(x) + \sigma(-x) = 1`$", NUMBER)
@@ -668,78 +773,109 @@ def neg_by_v_c(v_c, o, U, samples):
     return derivative(lambda v_c: J_neg(v_c, o, U, samples), v_c)
 
 
-@slip(r"$`-\sum_k (1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)) \, \mathbf{u}_k`$",
-      r"$`+\sum_k (1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)) \, \mathbf{u}_k`$", GRADIENT)
+@slip(
+    r"$`-\sum_k (1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)) \, \mathbf{u}_k`$",
+    r"$`+\sum_k (1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)) \, \mathbf{u}_k`$",
+    GRADIENT,
+)
 def slip_inner_minus(v_c, o, U, u_o, u, w_k):
     first = (sigma(u_o.T @ v_c) - 1) * u_o
     total = sum((1 - sigma(-u[w].T @ v_c)) * u[w] for w in w_k[1:])
     return neg_by_v_c(v_c, o, U, w_k[1:]), lambda: first - total, first + total
 
 
-@slip(r"$`-\sum_k (1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)) \, \mathbf{v}_c`$",
-      r"$`\mathbf{0}`$ in its place", GRADIENT)
+@slip(
+    r"$`-\sum_k (1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)) \, \mathbf{v}_c`$",
+    r"$`\mathbf{0}`$ in its place",
+    GRADIENT,
+)
 def slip_samples_in_u_o(v_c, o, U, u_o, u, w_k, D):
     first = (sigma(u_o.T @ v_c) - 1) * v_c
-    return (by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, o),
-            lambda: first - sum((1 - sigma(-u[w].T @ v_c)) * v_c for w in w_k[1:]),
-            first + np.zeros((D, 1)))
+    return (
+        by_u(lambda U: J_neg(v_c, o, U, w_k[1:]), U, o),
+        lambda: first - sum((1 - sigma(-u[w].T @ v_c)) * v_c for w in w_k[1:]),
+        first + np.zeros((D, 1)),
+    )
 
 
-@slip("the samples must differ from the centre word",
-      r"outside word, $`o \notin \{w_1, \dots, w_K\}`$", GRADIENT)
+@slip(
+    "the samples must differ from the centre word",
+    r"outside word, $`o \notin \{w_1, \dots, w_K\}`$",
+    GRADIENT,
+)
 def slip_centre_as_sample(v_c, c, o, U, u, w_k, label, K):
     assert o not in w_k[1:]
     if c in w_k[1:]:
         kept = [k for k in range(K + 1) if w_k[k] != c]
-        return (neg_by_v_c(v_c, o, U, w_k[1:]),
-                lambda: sum((sigma(u[w_k[k]].T @ v_c) - label[k]) * u[w_k[k]] for k in kept),
-                neg_closed(v_c, o, U, w_k[1:])[0])
+        return (
+            neg_by_v_c(v_c, o, U, w_k[1:]),
+            lambda: sum((sigma(u[w_k[k]].T @ v_c) - label[k]) * u[w_k[k]] for k in kept),
+            neg_closed(v_c, o, U, w_k[1:])[0],
+        )
 
 
-@slip(r"samples up to $`\mathbf{u}_{K-1}`$",
-      r"up to $`\mathbf{u}_K`$, with that of $`\mathbf{u}_o`$ there are $`K + 1`$", NUMBER)
+@slip(
+    r"samples up to $`\mathbf{u}_{K-1}`$",
+    r"up to $`\mathbf{u}_K`$, with that of $`\mathbf{u}_o`$ there are $`K + 1`$",
+    NUMBER,
+)
 def slip_last_sample(v_c, o, U, u, w_k, K):
     def loss(scores):
         return -sum(log(sigma(score)) for score in scores)
+
     scores = [u[o].T @ v_c] + [-u[w].T @ v_c for w in w_k[1:]]
     assert len(scores) == K + 1
     return J_neg(v_c, o, U, w_k[1:]), lambda: loss(scores[:-1]), loss(scores)
 
 
-@slip(r"$`-(1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c))`$",
-      r"on that of $`o`$ alone; $`1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)`$", GRADIENT)
+@slip(
+    r"$`-(1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c))`$",
+    r"on that of $`o`$ alone; $`1 - \sigma(-\mathbf{u}_k^\top \mathbf{v}_c)`$",
+    GRADIENT,
+)
 def slip_factor(v_c, o, U, u_o, u, w_k):
     first = -(1 - sigma(u_o.T @ v_c)) * u_o
-    return (neg_by_v_c(v_c, o, U, w_k[1:]),
-            lambda: first + sum(-(1 - sigma(-u[w].T @ v_c)) * u[w] for w in w_k[1:]),
-            first + sum((1 - sigma(-u[w].T @ v_c)) * u[w] for w in w_k[1:]))
+    return (
+        neg_by_v_c(v_c, o, U, w_k[1:]),
+        lambda: first + sum(-(1 - sigma(-u[w].T @ v_c)) * u[w] for w in w_k[1:]),
+        first + sum((1 - sigma(-u[w].T @ v_c)) * u[w] for w in w_k[1:]),
+    )
 
 
-@slip(r"$`\partial J(\mathbf{v}_c, w_{t+j}, \mathbf{U}) / \partial \mathbf{U}`$",
-      "the sum of these over the window, (f1); likewise (f2)", GRADIENT)
+@slip(
+    r"$`\partial J(\mathbf{v}_c, w_{t+j}, \mathbf{U}) / \partial \mathbf{U}`$",
+    "the sum of these over the window, (f1); likewise (f2)",
+    GRADIENT,
+)
 def slip_one_term(v_c, U, window):
     closed = [naive_closed(v_c, o, U)[1] for o in window]
-    return (derivative(lambda U: J_skipgram(naive_terms(window), v_c, U), U),
-            lambda: closed[0],
-            sum(closed))
+    return (
+        derivative(lambda U: J_skipgram(naive_terms(window), v_c, U), U),
+        lambda: closed[0],
+        sum(closed),
+    )
 
 
 @slip(r"the derivatives of $`J_{\text{neg-sample}}`$ put in for $`J`$", "$`J`$ left open", GRADIENT)
 def slip_one_loss(v_c, U, window, draws):
     naive, neg = losses_of_window(v_c, U, window, draws)
-    return (derivative(lambda U: J_skipgram(naive[0], v_c, U), U),
-            lambda: sum(by_U for by_v_c, by_U in neg[1]),
-            sum(by_U for by_v_c, by_U in naive[1]))
+    return (
+        derivative(lambda U: J_skipgram(naive[0], v_c, U), U),
+        lambda: sum(by_U for by_v_c, by_U in neg[1]),
+        sum(by_U for by_v_c, by_U in naive[1]),
+    )
 
 
 # The tests of the formulas.
+
 
 def assert_holds(check, inputs):
     for equations in calls(check, inputs):
         for first, *others in equations:
             for number, other in enumerate(others, 1):
                 assert same(first, other), (
-                    f"D={inputs.D}, |V|={inputs.size}: side {number} is\n{other}\nnot\n{first}")
+                    f"D={inputs.D}, |V|={inputs.size}: side {number} is\n{other}\nnot\n{first}"
+                )
 
 
 def tag_of(latex):
@@ -770,11 +906,15 @@ def test_published_values_of_the_assignment():
     vectors /= np.sqrt((vectors**2).sum(axis=1, keepdims=True))
     v_c, U, window = vectors[[2]].T, vectors[5:].T, [0, 1, 4, 3, 1, 2]
     assert J_skipgram(naive_terms(window), v_c, U) == pytest.approx(11.16610900153398, rel=1e-12)
-    np.testing.assert_allclose(sum(naive_closed(v_c, o, U)[0] for o in window),
-                               [[-1.26947339], [-1.36873189], [2.45158957]], atol=1e-8)
+    np.testing.assert_allclose(
+        sum(naive_closed(v_c, o, U)[0] for o in window),
+        [[-1.26947339], [-1.36873189], [2.45158957]],
+        atol=1e-8,
+    )
 
 
 # The tests of the tables.
+
 
 def rows(section):
     """Cells of the table rows in a part of the page, without the header."""
@@ -793,8 +933,9 @@ def test_every_slip_of_the_page_is_held():
         assert shown_cell.startswith(shown)
 
 
-@pytest.mark.parametrize("shown, check", [each[2:] for each in SLIPS],
-                         ids=[each[3].__name__ for each in SLIPS])
+@pytest.mark.parametrize(
+    "shown, check", [each[2:] for each in SLIPS], ids=[each[3].__name__ for each in SLIPS]
+)
 def test_slip_fails_and_right_form_holds(shown, check):
     for inputs in CASES:
         if inputs.D == 1 or inputs.D == inputs.size:  # shapes can agree by accident
@@ -818,27 +959,48 @@ def fails_in(truth, wrong):
 def test_shapes_of_the_notation_table():
     inputs = CASES[-1]
     lengths = {"D": inputs.D, r"\lvert V \rvert": inputs.size, "1": 1}
-    arrays = {r"\mathbf{v}_c": inputs.v_c, r"\mathbf{u}_w": inputs.u[0], r"\mathbf{U}": inputs.U,
-              r"\mathbf{V}": inputs.V, r"\mathbf{y}": inputs.y, r"\hat{\mathbf{y}}": inputs.yhat,
-              r"\mathbf{u}_k": inputs.u[inputs.w_k[1]]}
-    said = {INLINE.findall(row[0])[0]: INLINE.findall(row[1]) for row in rows(section("Notation"))
-            if row[0].startswith("$") and r"\times" in row[1]}
+    arrays = {
+        r"\mathbf{v}_c": inputs.v_c,
+        r"\mathbf{u}_w": inputs.u[0],
+        r"\mathbf{U}": inputs.U,
+        r"\mathbf{V}": inputs.V,
+        r"\mathbf{y}": inputs.y,
+        r"\hat{\mathbf{y}}": inputs.yhat,
+        r"\mathbf{u}_k": inputs.u[inputs.w_k[1]],
+    }
+    said = {
+        INLINE.findall(row[0])[0]: INLINE.findall(row[1])
+        for row in rows(section("Notation"))
+        if row[0].startswith("$") and r"\times" in row[1]
+    }
     for symbol, array in arrays.items():
         rows_and_columns = said[symbol][0].split(r" \times ")
         assert tuple(lengths[length] for length in rows_and_columns) == array.shape, symbol
 
 
-@pytest.mark.parametrize("latex, of_page", [
-    (r"\mathbf{U}^\top \mathbf{v}_c", lambda at: at.U.T @ at.v_c),
-    (r"\mathbf{U}(\hat{\mathbf{y}} - \mathbf{y})", lambda at: at.U @ (at.yhat - at.y)),
-    (r"\mathbf{v}_c (\hat{\mathbf{y}} - \mathbf{y})^\top", lambda at: at.v_c @ (at.yhat - at.y).T),
-])
+@pytest.mark.parametrize(
+    "latex, of_page",
+    [
+        (r"\mathbf{U}^\top \mathbf{v}_c", lambda at: at.U.T @ at.v_c),
+        (r"\mathbf{U}(\hat{\mathbf{y}} - \mathbf{y})", lambda at: at.U @ (at.yhat - at.y)),
+        (
+            r"\mathbf{v}_c (\hat{\mathbf{y}} - \mathbf{y})^\top",
+            lambda at: at.v_c @ (at.yhat - at.y).T,
+        ),
+    ],
+)
 def test_the_code_column_is_the_page_transposed(latex, of_page):
     at = CASES[-1]
-    names = {"np": np, "outsideVectors": at.U.T, "centerWordVec": at.v_c.ravel(),
-             "yhat": at.yhat.ravel(), "y": at.y.ravel()}
-    (_, shape, code, code_shape), = [row for row in rows(section("Notation"))
-                                     if row[0] == f"$`{latex}`$"]
+    names = {
+        "np": np,
+        "outsideVectors": at.U.T,
+        "centerWordVec": at.v_c.ravel(),
+        "yhat": at.yhat.ravel(),
+        "y": at.y.ravel(),
+    }
+    ((_, shape, code, code_shape),) = [
+        row for row in rows(section("Notation")) if row[0] == f"$`{latex}`$"
+    ]
     expected = of_page(at)
     value = eval(code.strip("`"), names)
     assert same(value, expected.T if value.ndim == 2 else expected.ravel())
@@ -864,14 +1026,17 @@ def test_word2vec_computes_the_page(inputs):
     v_c, U, o, samples = inputs.v_c, inputs.U, inputs.o, inputs.w_k[1:]
     naive = word2vec.naiveSoftmaxLossAndGradient(v_c.ravel(), o, U.T.copy(), None)
     neg = word2vec.negSamplingLossAndGradient(v_c.ravel(), o, U.T.copy(), Draws(samples), inputs.K)
-    for code, loss, page in [(naive, J_naive(v_c, o, U), naive_closed(v_c, o, U)),
-                             (neg, J_neg(v_c, o, U, samples), neg_closed(v_c, o, U, samples))]:
+    for code, loss, page in [
+        (naive, J_naive(v_c, o, U), naive_closed(v_c, o, U)),
+        (neg, J_neg(v_c, o, U, samples), neg_closed(v_c, o, U, samples)),
+    ]:
         assert same(code[0], loss)
         assert same(code[1], page[0].ravel())
         assert same(code[2], page[1].T)
 
 
 # The tests of the text.
+
 
 def section(heading):
     """The text under a heading of level 2 or 3 that begins with the given words."""
@@ -888,13 +1053,20 @@ def sentences(text):
     return [sentence for sentence in re.split(r"(?<=[.!?])\s+", text.strip()) if sentence]
 
 
-@pytest.mark.parametrize("heading, answers", [
-    ("(a)", ["3"]), ("(b)", ["b5"]), ("(c)", ["c3", "c4"]), ("(d)", ["d4", "d5"]),
-    ("(e)", ["e1", "e2", "e3", "e4"]), ("(f)", ["f1", "f2", "f3"]),
-])
+@pytest.mark.parametrize(
+    "heading, answers",
+    [
+        ("(a)", ["3"]),
+        ("(b)", ["b5"]),
+        ("(c)", ["c3", "c4"]),
+        ("(d)", ["d4", "d5"]),
+        ("(e)", ["e1", "e2", "e3", "e4"]),
+        ("(f)", ["f1", "f2", "f3"]),
+    ],
+)
 def test_part_is_answered(heading, answers):
     text = section(heading)
-    after = text[text.index("**Answer.**"):]
+    after = text[text.index("**Answer.**") :]
     assert set(answers) <= {tag_of(normal(latex)) for latex in DISPLAY.findall(after)}
 
 
@@ -919,10 +1091,24 @@ def test_inline_formulas_are_parts_of_held_ones():
     held = " ".join([*FORMULAS, *(f"{wrong} {right}" for wrong, right, _, _ in SLIPS)])
     held = held.replace(" ", "")
     shape = re.compile(r"(D|n|1|\\lvert V \\rvert) \\times (D|n|1|\\lvert V \\rvert)")
-    known = {"D", r"\lvert V \rvert", "K D", r"\lvert V \rvert D", "n", r"\odot", "-1", "K + 1",
-             r"\mathbf{U}^\top", r"\mathbf{U}^\top \mathbf{v}_c", "(1 + e^{-x})^{-1}", "-x",
-             r"\mathbf{u}_c", r"-\mathbf{u}_k", r"\hat{\mathbf{y}} - \mathbf{y}",
-             r"(\hat{\mathbf{y}} - \mathbf{y}) \, \mathbf{v}_c^\top"}  # asserted in its slip
+    known = {
+        "D",
+        r"\lvert V \rvert",
+        "K D",
+        r"\lvert V \rvert D",
+        "n",
+        r"\odot",
+        "-1",
+        "K + 1",
+        r"\mathbf{U}^\top",
+        r"\mathbf{U}^\top \mathbf{v}_c",
+        "(1 + e^{-x})^{-1}",
+        "-x",
+        r"\mathbf{u}_c",
+        r"-\mathbf{u}_k",
+        r"\hat{\mathbf{y}} - \mathbf{y}",
+        r"(\hat{\mathbf{y}} - \mathbf{y}) \, \mathbf{v}_c^\top",
+    }  # asserted in its slip
     free = {latex for latex in INLINE.findall(PAGE) if latex.replace(" ", "") not in held}
     assert {latex for latex in free if not shape.fullmatch(latex)} <= known
 

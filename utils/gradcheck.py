@@ -101,9 +101,7 @@ def grad_tests_softmax(skipgram, dummy_tokens, dummy_vectors, dataset):
     print("skipgram, naive softmax: expected values met")
 
 
-def grad_tests_negsamp(
-    skipgram, dummy_tokens, dummy_vectors, dataset, negSamplingLossAndGradient
-):
+def grad_tests_negsamp(skipgram, dummy_tokens, dummy_vectors, dataset, negSamplingLossAndGradient):
     """Compare `skipgram` with the assignment's values for negative sampling.
 
     They depend on the state of `random`, which is to be that after the gradient check.

@@ -1,7 +1,7 @@
 """How a run is going: a line for people, and the loss curve kept for a picture.
 
-    with ProgressDisplay(iterations) as display:
-        sgd(f, x0, step, iterations, progress=display)
+with ProgressDisplay(iterations) as display:
+    sgd(f, x0, step, iterations, progress=display)
 """
 
 import shutil

@@ -1,8 +1,8 @@
 """Word vectors in files: checkpoints of `sgd`, text of word2vec and GloVe, the embedding projector.
 
-    from utils.vectors import read_text
-    index, vectors = read_text("glove.6B.50d.txt")
-    vectors[index["film"]]              # (50,)
+from utils.vectors import read_text
+index, vectors = read_text("glove.6B.50d.txt")
+vectors[index["film"]]              # (50,)
 """
 
 import re

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-UTILS = HERE.parents[1] / "utils"
+UTILS = HERE.parent / "utils"
 PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 UIDS = range(61_000, 64_000)  # of nobody, on the systems we know; checked all the same
 MAX_REPORT, MAX_OUTPUT = 2**20, 2**14  # bytes read from the child

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.sampler import state_after
+from fast.sampler import state_after
 
 BATCHES_A_PIECE = 100  # at most; few enough to be laid out in the processor's cache
 PIECES_A_DRAW = 10  # enough windows for the sampler's segments to be many and long

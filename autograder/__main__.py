@@ -1,8 +1,8 @@
 """Grade a submission of assignment 2 by its 20 coding points.
 
-    python tests/autograder/grade.py assignment2.zip
-    python tests/autograder/grade.py assignment2.zip --results results.json    # for Gradescope too
-    python tests/autograder/grade.py assignment2.zip --seed 123     # the same inputs as that time
+    python autograder assignment2.zip
+    python autograder assignment2.zip --results results.json    # for Gradescope too
+    python autograder assignment2.zip --seed 123     # the same inputs as that time
 
     (a) word2vec.py   sigmoid 2, naive softmax 3, negative sampling 4, skip-gram 3          12
     (b) sgd.py        steps 2, annealing 1, postprocessing 1                                 4
@@ -22,7 +22,7 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]  # this file is run as a script
+sys.path.insert(0, str(HERE.parent))  # this folder is run as a script
 
 try:
     from autograder import results
@@ -34,7 +34,7 @@ try:
 except ImportError as error:
     if error.name not in ("pwd", "resource"):
         raise
-    sys.exit("grade.py: needs Linux or macOS; on Windows, run it in WSL")
+    sys.exit("autograder: needs Linux or macOS; on Windows, run it in WSL")
 
 
 def grade(path, seed, sandbox):
@@ -75,7 +75,7 @@ def grade_functions(files, seed, sandbox):
 def parse_arguments(arguments):
     """The command line."""
     parser = argparse.ArgumentParser(
-        description="Grade a submission of assignment 2 by its 20 coding points."
+        prog="autograder", description="Grade a submission of assignment 2 by its 20 coding points."
     )
     parser.add_argument("submission", type=Path, help="assignment2.zip, or a folder")
     parser.add_argument("--results", type=Path, metavar="FILE", help="write results.json here")

@@ -8,8 +8,9 @@ import os
 import stat
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 PARAMS = "saved_params_40000.npy"
 LIMITS = {".py": 2**20, ".npy": 2**26, ".png": 2**24}  # bytes of one file

@@ -1,8 +1,8 @@
 """Pack the autograder for Gradescope: autograder.zip, to be uploaded as it is.
 
-    python tests/autograder/pack.py                     # setup.sh will download the data
-    python tests/autograder/pack.py --data              # takes it along, so that no net is needed
-    python tests/autograder/pack.py --output FILE.zip
+    python autograder/pack.py                     # setup.sh will download the data
+    python autograder/pack.py --data              # takes it along, so that no net is needed
+    python autograder/pack.py --output FILE.zip
 
 It holds setup.sh and run_autograder at its root, the grader, and utils/. The solutions,
 word2vec.py and sgd.py, are not in it: the grader does not need them.
@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parent
 AT_THE_ROOT = ("setup.sh", "run_autograder")
 DATA = ROOT / "utils" / "datasets" / "stanfordSentimentTreebank"
 DATA_FILES = ("datasetSentences.txt", "datasetSplit.txt", "dictionary.txt", "sentiment_labels.txt")
@@ -25,7 +25,7 @@ def contents(with_data):
     """Name in the archive -> file."""
     files = {name: HERE / name for name in AT_THE_ROOT}
     grader = [p for p in HERE.iterdir() if p.suffix in (".py", ".json", ".txt")]
-    paths = grader + list((ROOT / "utils").glob("*.py"))
+    paths = grader + [path for folder in ("fast", "utils") for path in (ROOT / folder).glob("*.py")]
     if with_data:
         paths += [DATA / name for name in DATA_FILES]
     return files | {path.relative_to(ROOT).as_posix(): path for path in sorted(paths)}

@@ -14,8 +14,8 @@ import numpy as np
 from autograder import fingerprints
 from autograder.archive import PARAMS
 from autograder.results import Row
+from fast.sampler import BulkSampler
 from utils.get_datasets import SST_FOLDER, DatasetError, ensure_dataset, find_dataset
-from utils.sampler import BulkSampler
 from utils.treebank import CorpusError, StanfordSentiment
 
 WINDOWS = 20_000  # for the loss; its standard error is then 0.04, and that of a correct run 9.53

@@ -1,7 +1,7 @@
 """What each classic fault does to the final vectors, and which of them a result equals.
 
-    python tests/autograder/fingerprints.py             # make fingerprints.json again, 2 minutes
-    python tests/autograder/fingerprints.py FILE.npy    # name the run that a result comes from
+    python autograder/fingerprints.py             # make fingerprints.json again, 2 minutes
+    python autograder/fingerprints.py FILE.npy    # name the run that a result comes from
 
 The assignment fixes every random draw, so a fault leads to vectors of its own, and they are the
 same to 12 digits whoever makes it. A fingerprint is 16 numbers of the final array. To make them,
@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]  # this file may be run as a script
+sys.path.insert(0, str(HERE.parent))  # this file may be run as a script
 
+from fast.sampler import BulkSampler  # noqa: E402
 from utils.get_datasets import SST_FOLDER  # noqa: E402
-from utils.sampler import BulkSampler  # noqa: E402
 from utils.treebank import Corpus  # noqa: E402
 
 FILE = HERE / "fingerprints.json"
