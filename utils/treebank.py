@@ -89,6 +89,10 @@ class Corpus:
         """The number of sentences."""
         return len(self._sentences.offsets) - 1
 
+    def longest_sentence(self):
+        """The number of tokens in the longest sentence."""
+        return int(self._sentences.lengths().max())
+
     def fingerprint(self):
         """A short text that tells this corpus from others, whatever it was read from."""
         digest = hashlib.sha256("\n".join(self.words).encode("utf-8"))
@@ -114,6 +118,10 @@ class Corpus:
         if self._subsample is None:
             self._subsample = self._draw_subsample()
         return self._subsample
+
+    def forget_subsample(self):
+        """Let `subsample` be drawn anew."""
+        self._subsample = None
 
     def has_subsample(self):
         """Whether `subsample` has been drawn already."""
