@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.files import replacing
-from utils.treebank import read_lines
+from utils.files import read_lines, replacing
 
 HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
