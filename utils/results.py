@@ -18,6 +18,9 @@ from utils.files import check_writable, read_lines, try_lock
 from utils.progress import LossCurve
 from utils.stopping import UserError
 from utils.vectors import PROJECTOR_FILES, is_export, write_projector, write_text
+from utils.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
+
+ANNEAL_EVERY = 20000  # iterations after which the assignment's sgd halves the step
 
 
 @contextlib.contextmanager
@@ -130,8 +133,6 @@ class Gallery:
 
     def _groups(self, wordVectors):
         """The words by group, in the order of `_words` and their vectors."""
-        from utils.plot import ASSIGNMENT_GROUPS, group_by_clustering
-
         if self._options.words is not None:
             return {"": self._words}
         if self._settings.corpus is not None:
@@ -139,7 +140,7 @@ class Gallery:
         present = set(self._words)
         groups = {
             name: [word for word in words if word in present]
-            for name, words in ASSIGNMENT_GROUPS.items()
+            for name, words in ASSIGNMENT_WORDS.items()
         }
         return {name: words for name, words in groups.items() if words}
 
@@ -166,7 +167,7 @@ class Gallery:
         title, first = self._title, self._curve.iterations[0]
         if first > 10:
             title += f"; resumed, so only from iteration {first:,} on"
-        save_loss_curve(path, self._curve, title)
+        save_loss_curve(path, self._curve, ANNEAL_EVERY, title)
 
     def _draw_animation(self, wordVectors, path):
         from utils.animation import save_animation
@@ -174,7 +175,10 @@ class Gallery:
         if not self._curve.iterations:
             print("No animation: the run was done already; --fresh does it again")
             return False
-        save_animation(path, self._groups(wordVectors), self._words, self._recorder, self._title)
+        groups = self._groups(wordVectors)
+        order = [self._words.index(word) for words in groups.values() for word in words]
+        self._recorder.reorder(order)
+        save_animation(path, groups, self._recorder, self._title)
 
 
 def words_to_draw(dataset, settings, options):
@@ -183,13 +187,9 @@ def words_to_draw(dataset, settings, options):
         lines = [line.lower().split() for _, line in read_lines(options.words, UserError)]
         words = list(dict.fromkeys(word for line in lines for word in line))
     elif settings.corpus is not None:
-        from utils.plot import frequent_words
-
         words = frequent_words(dataset)
     else:
-        from utils.plot import ASSIGNMENT_GROUPS
-
-        words = [word for group in ASSIGNMENT_GROUPS.values() for word in group]
+        words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
     present = [word for word in words if word in dataset.tokens()]
     missing = [word for word in words if word not in dataset.tokens()]
     if missing and present:

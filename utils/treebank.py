@@ -27,6 +27,7 @@ import numpy as np
 
 from utils.files import read_lines
 from utils.python_random import to_numpy, to_python
+from utils.stopping import UserError
 
 DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
@@ -38,7 +39,7 @@ JOINERS = "\u00ad\u200c\u200d"  # invisible signs inside words
 CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 3
 
 
-class CorpusError(ValueError):
+class CorpusError(UserError):
     """A corpus that cannot be read or trained on; the message says why and what to do."""
 
 
