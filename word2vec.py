@@ -14,8 +14,8 @@ Notation, of the handout (CS 224n, assignment 2), whose equation numbers stand i
     w_1..w_K    negative samples                                    negSampleWordIndices
     V, D, K     words in the vocabulary, dimension of the vectors, negative samples
 
-Names in camelCase are the assignment's. This file works alone in the course's scaffold. What computes
-a whole minibatch at once is fast/vectorised.py, which run.py holds to these functions at every start.
+Names in camelCase are the assignment's. This file works alone in the course's scaffold. A whole
+minibatch at once is computed in fast/vectorised.py, which run.py holds to these functions.
 """
 
 import argparse
@@ -324,7 +324,7 @@ def is_written(name):
 def check(name):
     """Run a check, and say how it ends; whether it passes."""
     print(f"==== {name} ====")
-    needed = [*RESTS_ON.get(name, []), name]
+    needed = [name, *RESTS_ON.get(name, [])]
     missing = next((function for function in needed if not is_written(function)), None)
     if missing:
         print("not written yet" if missing == name else f"rests on {missing}, not written yet")
