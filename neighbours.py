@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from utils import get_datasets
-from utils.treebank import CorpusError, StanfordSentiment
+from utils.stopping import UserError
+from utils.treebank import StanfordSentiment
 from utils.vectors import (
-    VectorsError,
     newest_checkpoint,
     read_checkpoint,
     read_text,
@@ -33,10 +33,6 @@ from utils.vectors import (
 MOST_FREQUENT = 2000  # words of a save: those of the treebank that are there 11 times or more
 LABELS = ("as they are", "without the mean")  # the two views of the vectors
 CLOSE_SPELLINGS = 50_000  # words that an unknown one is compared with, which takes a second
-
-
-class NeighboursError(ValueError):
-    """Words that have no vector or no neighbours; the message says which."""
 
 
 # ------------------------------------------------------------------------------------- options
@@ -84,7 +80,7 @@ def load_vocabulary(options):
         return by_frequency(read_checkpoint(path), path)
     index, vectors = read_text(path)
     if len(index) == 1:
-        raise NeighboursError(f"{path} has one word only")
+        raise UserError(f"{path} has one word only")
     return Vocabulary(list(index), vectors, path)
 
 
@@ -97,12 +93,12 @@ def by_frequency(wordVectors, path):
 
 
 def rows_of(wanted, words, source):
-    """The row of each word, as it is or in lower case; raises NeighboursError for unknown ones."""
+    """The row of each word, as it is or in lower case; raises UserError for unknown ones."""
     row = {word: i for i, word in enumerate(words)}
     found = [row.get(word, row.get(word.lower())) for word in wanted]
     unknown = [close_spellings(word, words) for word, i in zip(wanted, found) if i is None]
     if unknown:
-        raise NeighboursError(f"not among the {len(row):,} words of {source}: {'; '.join(unknown)}")
+        raise UserError(f"not among the {len(row):,} words of {source}: {'; '.join(unknown)}")
     return found
 
 
@@ -180,9 +176,7 @@ def table(words, rows, columns):
 
 def main():
     """Show, and turn what goes wrong into one line and an exit status."""
-    options = parse_options()
-    errors = (NeighboursError, VectorsError, CorpusError, get_datasets.DatasetError)
-    stopping.run_command("neighbours.py", partial(show, options), errors)
+    stopping.run_command("neighbours.py", partial(show, parse_options()))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,6 @@ def vectors(tmp_path):
 @pytest.fixture
 def command(monkeypatch, capsys):
     """A function from a command line to exit status, standard output, standard error."""
-    monkeypatch.setattr(neighbours.stopping, "raise_when_signalled", lambda: None)
-    monkeypatch.setattr(neighbours.stopping, "ignore_signals", lambda: None)
 
     def call(*arguments):
         monkeypatch.setattr("sys.argv", ["neighbours.py", *map(str, arguments)])

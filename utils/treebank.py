@@ -27,6 +27,7 @@ import numpy as np
 
 from utils.files import read_lines
 from utils.python_random import to_numpy, to_python
+from utils.stopping import UserError
 
 DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
@@ -38,7 +39,7 @@ JOINERS = "\u00ad\u200c\u200d"  # invisible signs inside words
 CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 3
 
 
-class CorpusError(ValueError):
+class CorpusError(UserError):
     """A corpus that cannot be read or trained on; the message says why and what to do."""
 
 
@@ -99,6 +100,10 @@ class Corpus:
         """The number of sentences."""
         return len(self._sentences.offsets) - 1
 
+    def longest_sentence(self):
+        """The number of tokens in the longest sentence."""
+        return int(self._sentences.lengths().max())
+
     def fingerprint(self):
         """A short text that tells this corpus from others, whatever it was read from."""
         digest = hashlib.sha256("\n".join(self.words).encode("utf-8"))
@@ -124,6 +129,10 @@ class Corpus:
         if self._subsample is None:
             self._subsample = self._draw_subsample()
         return self._subsample
+
+    def forget_subsample(self):
+        """Let `subsample` be drawn anew."""
+        self._subsample = None
 
     def has_subsample(self):
         """Whether `subsample` has been drawn already."""

@@ -5,20 +5,20 @@ index, vectors = read_text("glove.6B.50d.txt")
 vectors[index["film"]]              # (50,)
 """
 
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 
+from utils import saves
 from utils.files import read_lines, replacing
+from utils.stopping import UserError
 
 HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
-CHECKPOINT = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
 
 
-class VectorsError(ValueError):
+class VectorsError(UserError):
     """A file that does not hold word vectors; the message says why, and in which line."""
 
 
@@ -117,14 +117,13 @@ def newest_checkpoint(folders):
 
     Raises `VectorsError` if none has, or if one cannot be looked into.
     """
-    for folder in map(Path, folders):
+    for folder in folders:
         try:
-            matches = map(CHECKPOINT.fullmatch, os.listdir(folder) if folder.is_dir() else [])
+            newest = saves.newest_save(folder)
         except OSError as error:
             raise VectorsError(f"cannot look for saves in {folder}: {error.strerror}") from None
-        saves = {int(match[1]): match[0] for match in matches if match}
-        if saves:
-            return folder / saves[max(saves)]
+        if newest is not None:
+            return saves.params_file(folder, newest)
     raise VectorsError(
         f"no saved_params_N.npy in {Path(folders[0]).resolve()}: make one with `python run.py`, or "
         "give vectors with --vectors FILE"
@@ -152,7 +151,7 @@ def is_export(path):
         lines = read_lines(path, VectorsError)
         header = HEADER.fullmatch(next(lines, (1, ""))[1])
         return header is not None and bool(parse_line(next(lines, (2, ""))[1], int(header[2])))
-    except ValueError:  # VectorsError is one
+    except (VectorsError, ValueError):
         return False
 
 
