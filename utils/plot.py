@@ -19,6 +19,7 @@ from utils.labels import place_labels
 DPI = 120
 PADDING = (4, 0)  # pixels added to a label's width and height; a line of text has air above
 COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f7f8c", "#555555")
+LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
 
 # Of the picture of words, in inches.
 WIDTHS, HEIGHTS = (6, 9.2), (4.2, 7.5)  # from and to, of what is inside the axes
@@ -148,12 +149,12 @@ def word_axes(coordinates):
 
 
 def color_cycle(n):
-    """A color for each of n groups."""
+    """A colour for each of n groups."""
     return [COLORS[i % len(COLORS)] for i in range(n)]
 
 
 def add_legend(axes, groups):
-    """The groups' names with their colors, in a row between the title and the axes."""
+    """The groups' names with their colours, in a row between the title and the axes."""
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
         for name, color in zip(groups, color_cycle(len(groups)))
@@ -185,13 +186,7 @@ def add_labels(axes, words, points, colors):
             va="center",
             color=color,
             parse_math=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": "0.6",
-                "linewidth": 0.6,
-                "shrinkA": 0,
-                "shrinkB": 2,
-            },
+            arrowprops=LEADER,
         )
         for word, point, color in zip(words, points, colors)
     ]
@@ -277,7 +272,7 @@ def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
         )
     axes.axvline(chosen, color="0.5", ls="--", lw=1, label="chosen: best on dev")
     axes.axhline(baseline[1], color="0.3", ls=":", label=baseline[0])
-    axes.figure.legend(loc="outside right upper")
+    axes.legend()
     save(axes, path)
 
 
