@@ -46,6 +46,10 @@ class Recorder:
             self.vectors.append(progress.params[self._rows])
             self._next = self.iterations[0] + len(self.iterations) * self._every
 
+    def reorder(self, order):
+        """Take the rows in another order."""
+        self.vectors = [vectors[order] for vectors in self.vectors]
+
 
 def save_animation(path, groups, recorder, title):
     """Save what was recorded as a GIF; `groups` has the words of the rows, as in `save_word_plot`.

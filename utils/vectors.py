@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.files import replacing
-from utils.treebank import read_lines
+from utils.files import read_lines, replacing
+from utils.stopping import UserError
 
 HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
 
 
-class VectorsError(ValueError):
+class VectorsError(UserError):
     """A file that does not hold word vectors; the message says why, and in which line."""
 
 
