@@ -245,8 +245,8 @@ def save_confusion_matrix(path, counts, names, title):
 def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
     """Save a picture of accuracies in per cent by strength of regularisation.
 
-    `curves` has, by name, an accuracy for each strength and the number of sentences it is from,
-    which gives its standard error; `baseline` is a name and an accuracy.
+    `curves` has, by name, an accuracy for each strength and their standard errors; `baseline` is a
+    name and an accuracy.
     """
     axes = new_axes(
         (8.5, 5),
@@ -256,26 +256,12 @@ def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
         xscale="log",
     )
     axes.xaxis.set_major_formatter("{x:,g}")
-    for (name, (accuracies, n)), color in zip(curves.items(), COLORS):
-        accuracies = np.array(accuracies)
-        error = standard_error(accuracies, n)
-        axes.plot(strengths, accuracies, "o-", color=color, label=f"{name}, {n:,} sentences")
-        label = f"{name}, \N{PLUS-MINUS SIGN} 1 standard error"
-        axes.fill_between(
-            strengths,
-            accuracies - error,
-            accuracies + error,
-            color=color,
-            alpha=0.15,
-            linewidth=0,
-            label=label,
-        )
+    for (name, (accuracies, errors)), color in zip(curves.items(), COLORS):
+        axes.plot(strengths, accuracies, "o-", color=color, label=name)
+        low, high = np.add(accuracies, np.multiply([[-1], [1]], errors))
+        band = axes.fill_between(strengths, low, high, color=color, alpha=0.15, linewidth=0)
+    band.set_label("\N{PLUS-MINUS SIGN} 1 standard error")
     axes.axvline(chosen, color="0.5", ls="--", lw=1, label="chosen: best on dev")
     axes.axhline(baseline[1], color="0.3", ls=":", label=baseline[0])
     axes.legend()
     save(axes, path)
-
-
-def standard_error(accuracy, n):
-    """Of accuracies in per cent that are from n independent sentences, in per cent."""
-    return np.sqrt(accuracy * (100 - accuracy) / n)
