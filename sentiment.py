@@ -325,12 +325,12 @@ def draw(folder, parts, words, result, names, data):
     from utils import plot  # matplotlib takes a while
 
     test, share = parts["test"], majority(parts)["dev"]
-    title = f"{data}\nvectors: {short_name(words.path)}, {words.width}\n"
+    title = f"{data}\nVectors: {short_name(words.path)}, {words.width}\n"
     counts = confusion_matrix(
         test.labels, result.model.predict(features(test, words)), labels=range(len(names))
     )
     paths = [folder / name for name in OUTPUTS[:2]]
-    right = f"test: {result.accuracy['test']:.1f} % of {len(test.labels):,} sentences right"
+    right = f"{result.accuracy['test']:.1f}% of the {len(test.labels):,} test sentences are right"
     plot.save_confusion_matrix(paths[0], counts, names, title + right)
     curves = {
         f"{name}, {len(parts[name].labels):,} sentences": (
@@ -345,7 +345,7 @@ def draw(folder, parts, words, result, names, data):
         curves,
         result.strength,
         ("largest class of dev", share),
-        title + "accuracy by strength of the regularisation",
+        title + "Accuracy by strength of the regularisation",
     )
     return paths
 

@@ -44,7 +44,7 @@ def new_axes(size, title, **properties):
     figure = new_figure(size)
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot(**properties)
-    axes.set_title(title, parse_math=False)
+    axes.set_title(title, loc="left", fontsize=11, parse_math=False)
     return axes
 
 
@@ -111,7 +111,9 @@ def draw_words(groups, vectors, title):
     coordinates, directions, shares = project(vectors)
     colors = np.repeat(color_cycle(len(groups)), [len(group) for group in groups.values()])
     axes = word_axes(coordinates)
-    axes.set_title(title, loc="left", pad=26 if len(groups) > 1 else 8, parse_math=False)
+    axes.set_title(
+        title, loc="left", fontsize=12, pad=26 if len(groups) > 1 else 8, parse_math=False
+    )
     axes.set_xlabel(f"first singular direction ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second singular direction ({shares[1]:.0%} of the variance)")
     if len(groups) > 1:
@@ -230,7 +232,7 @@ def save_confusion_matrix(path, counts, names, title):
     """Save a picture of counts (n, n), with a row for each true class, a column for each guess."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes = new_axes((8, 6.6), title, xlabel="predicted", ylabel="true")
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.6 else "black"
         text = f"{count:,}\n{shares[row, column]:.0%}"
