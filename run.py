@@ -242,7 +242,9 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     functions = their_functions(settings)
     start = random.getstate()
     fast = fast_loss(settings)
-    f = fast_objective(dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words))
+    f = fast_objective(
+        dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words)
+    )
     f.begin()
     verdict = textbook.check(functions, dataset, settings.dimension, fast)
     agrees = fast is not None and not verdict.difference
@@ -330,7 +332,9 @@ def check_record(folder, in_saves, keep):
     if saves.newest_save(folder) is None:
         path.unlink(missing_ok=True)
     elif recorded != in_saves and (keep or recorded):
-        raise UserError(f"the saves in {folder} are of other files or settings; {fresh_advice(folder)}")
+        raise UserError(
+            f"the saves in {folder} are of other files or settings; {fresh_advice(folder)}"
+        )
     if keep:
         with replacing(path, "w", encoding="utf-8") as file:
             file.write(json.dumps(in_saves, indent=2) + "\n")
@@ -368,7 +372,9 @@ def run(settings, options):
                 print("In single precision the published numbers are not met")
             make_room(folder, dataset, settings, options)
             gallery = results.Gallery(dataset, name, settings, options)
-            with ProgressDisplay(settings.iterations, lines=handed_in.takes_settings(sgd)) as display:
+            with ProgressDisplay(
+                settings.iterations, lines=handed_in.takes_settings(sgd)
+            ) as display:
                 wordVectors = train(
                     dataset,
                     settings,
