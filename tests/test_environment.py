@@ -1,6 +1,7 @@
 """What the project needs, and what holds for all of its files."""
 
 import ast
+import functools
 import importlib.metadata
 import os
 import re
@@ -25,10 +26,14 @@ def every_source(function):
     return pytest.mark.parametrize("path", SOURCES, ids=name_of)(function)
 
 
+@functools.cache
+def syntax_tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
 def nodes(path, kind):
     """All nodes of a kind in the syntax tree of a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    return [node for node in ast.walk(tree) if isinstance(node, kind)]
+    return [node for node in ast.walk(syntax_tree(path)) if isinstance(node, kind)]
 
 
 # ------------------------------------------------------------------------------------- packages
@@ -107,7 +112,7 @@ def test_what_is_installed_here_is_new_enough(runtime, for_tests):
 def imported_at_the_top(path):
     """The packages, or modules beside it, that a file imports outside of all functions."""
     names = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in syntax_tree(path).body:
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -192,7 +197,7 @@ def test_no_assert_statement_outside_tests(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_every_module_says_what_it_is_for(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax_tree(path)
     assert ast.get_docstring(tree) or not tree.body
 
 
