@@ -165,7 +165,7 @@ MUTANTS = [
     Mutant("utils/get_datasets.py", "get_datasets", "archive: sha256 of its files not looked at",
            "        if sha256(files[name]) != digest:", "        if False:"),
     Mutant("utils/get_datasets.py", "get_datasets", "archive: unpacked whatever its size",
-           "info.file_size for info in found.values()) > MAX", "0 for info in found.values()) > MAX"),
+           "sum(info.file_size for info in found.values()) >", "sum(()) >"),
     Mutant("utils/get_datasets.py", "get_datasets", "archive: resource forks for the files",
            ' and p.parts[0] != "__MACOSX"]', "]"),
     Mutant("utils/get_datasets.py", "get_datasets", "archive: files of other folders",
