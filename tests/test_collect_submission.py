@@ -13,12 +13,11 @@ import zipfile
 import zlib
 
 import pytest
-from conftest import ROOT
-from matplotlib.figure import Figure
+from conftest import ROOT, run_python
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 
-KEY = "Parameters SHA-256"
+KEY = "Parameters"
 PARAMS = bytes(10_000)
 
 
@@ -225,14 +224,16 @@ def test_what_is_no_whole_picture_is_refused(project, content):
     assert refusal(project).startswith("word_vectors.png is no PNG picture, or only a part of one")
 
 
-def test_what_matplotlib_writes_is_understood(project):
-    picture = project / "word_vectors.png"
-    Figure().savefig(picture, metadata={KEY: hashlib.sha256(PARAMS).hexdigest()})
-    os.utime(picture, (0, 0))
-    assert collect(project)[0] == 0
-    (project / "assignment2.zip").unlink()
-    Figure().savefig(picture, metadata={KEY: hashlib.sha256(b"").hexdigest()})
+def test_what_run_py_leaves_behind_is_understood(project, tmp_path):
+    """Its picture names the parameters that it was drawn from."""
+    (tmp_path / "text.txt").write_text("the film is good\nthe film is bad\n" * 20, "utf-8")
+    options = ("--corpus", tmp_path / "text.txt", "--iterations", "2", "--output", tmp_path / "run")
+    assert run_python("run.py", *options).returncode == 0
+    shutil.copy(tmp_path / "run" / "word_vectors.png", project)
     assert "was drawn from other parameters" in refusal(project)
+    shutil.copy(tmp_path / "run" / "saved_params_2.npy", project / "saved_params_40000.npy")
+    os.utime(project / "word_vectors.png", (0, 0))
+    assert collect(project)[0] == 0
 
 
 @pytest.mark.parametrize("arguments", [("a", "b"), ("--help",), ("",)])

@@ -157,10 +157,7 @@ def datasets(tmp_path, monkeypatch):
     monkeypatch.delenv("SST_ZIP", raising=False)
     monkeypatch.setenv("SST_URL", "http://127.0.0.1:9/refuses")
     monkeypatch.setenv("no_proxy", "*")
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield folder
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return folder
 
 
 def no_pip(temp, log):
