@@ -226,9 +226,12 @@ def test_what_is_no_whole_picture_is_refused(project, content):
 
 def test_what_run_py_leaves_behind_is_understood(project, tmp_path):
     """Its picture names the parameters that it was drawn from."""
-    (tmp_path / "text.txt").write_text("the film is good\nthe film is bad\n" * 20, "utf-8")
-    options = ("--corpus", tmp_path / "text.txt", "--iterations", "2", "--output", tmp_path / "run")
-    assert run_python("run.py", *options).returncode == 0
+    lines = (" ".join(f"w{20 * i + j}" for j in range(20)) for i in range(50))
+    (tmp_path / "text.txt").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "words.txt").write_text("w1 w2 w3", "utf-8")
+    options = ["--corpus", "text.txt", "--words", "words.txt", "--output", "run"]
+    run = run_python(ROOT / "run.py", *options, "--iterations", "2", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
     shutil.copy(tmp_path / "run" / "word_vectors.png", project)
     assert "was drawn from other parameters" in refusal(project)
     shutil.copy(tmp_path / "run" / "saved_params_2.npy", project / "saved_params_40000.npy")
