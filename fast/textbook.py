@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fast.minibatch import BATCH_SIZE, lay_out
+from fast.minibatch import lay_out
 from fast.sampler import BulkSampler
 from utils.handed_in import reported
 from utils.stopping import UserError
@@ -28,6 +28,7 @@ LOSSES = {
     "negative-sampling": "negSamplingLossAndGradient",
     "naive-softmax": "naiveSoftmaxLossAndGradient",
 }
+BATCH_SIZE = 50  # windows in a minibatch, as in word2vec.py
 DEFAULT_NEGATIVES = 10  # K of the assignment's negSamplingLossAndGradient
 MINIBATCHES_CHECKED = 2  # of the run's own; one more is of a crowd
 CROWD_WORDS = 20  # so few that negatives are drawn twice, and outside words in a row, all the time
@@ -162,8 +163,10 @@ class Textbook:
         rows = np.concatenate((problem.words, V + problem.words))
         dataset = DrawnDataset(problem, names)
         tokens = {name: number for number, name in enumerate(names)}
+        state = random.getstate()  # they draw the size of each window again
         with contextlib.suppress(DrawsDiffer):
             loss, gradient = self._functions(tokens, wordVectors[rows], dataset)
+            random.setstate(state)
             if dataset.is_used_up():
                 return loss, (rows, gradient)
         raise UserError("word2vec.py no longer draws as it did when the run began")
@@ -268,7 +271,7 @@ def check_minibatch(functions, dataset, D, fast_loss):
     before = random.getstate()
     windows = BulkSampler(dataset, functions.window, functions.negatives).draw(BATCH_SIZE)
     after = random.getstate()
-    (minibatch,) = lay_out(windows, len(dataset.words))
+    minibatch = lay_out(windows, len(dataset.words), BATCH_SIZE)[0]
     words = small_problem(minibatch, len(dataset.words)).words
     names = [dataset.words[word] for word in words]
     vectors = np.random.default_rng(0).normal(scale=0.5, size=(2 * len(words), D))

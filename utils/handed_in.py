@@ -45,7 +45,7 @@ def reported(file):
     """Turn what the code in a file raises into a UserError with file, line and reason."""
     try:
         yield
-    except (UserError, MemoryError):
+    except (UserError, MemoryError, BrokenPipeError):
         raise
     except Exception as error:
         raise UserError(describe(error, file)) from error

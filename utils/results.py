@@ -119,13 +119,16 @@ class Gallery:
 
         if parameters.exists():
             print(f"Saved {parameters.resolve()}")
+        else:
+            print(f"No {parameters.name}: this sgd.py saves after other iterations")
         for path, write in jobs.items():
             try:
-                if write(path) is not False:
-                    print(f"Saved {path.resolve()}")
+                written = write(path) is not False
             except Exception as error:  # whatever is wrong with drawing, the training is done
                 problem = f"{path} could not be made: {error!r}"
                 raise UserError(f"the vectors are saved, but {problem}") from error
+            if written:
+                print(f"Saved {path.resolve()}")
 
     def _rows(self, words):
         tokens = self._dataset.tokens()
