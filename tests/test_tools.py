@@ -57,7 +57,7 @@ def test_make_says_if_python_is_too_old(tmp_path):
     old = tmp_path / "old_python"
     old.write_text(
         "#!/bin/sh\n"
-        'exec python3 -c "import sys; sys.version_info = (3, 9); sys.version = \'3.9.1 x\'; $2"\n',
+        "exec python3 -c \"import sys; sys.version_info = (3, 9); sys.version = '3.9.1 x'; $2\"\n",
         encoding="utf-8",
     )
     old.chmod(0o755)
