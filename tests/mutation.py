@@ -267,7 +267,7 @@ MUTANTS = [
 def copy_project(folder):
     """The code and its tests, without data."""
     skip = shutil.ignore_patterns("datasets", "__pycache__", "*.npy", "*.pickle")
-    for name in ("autograder", "fast", "tests", "utils"):
+    for name in ("autograder", "fast", "starter", "tests", "utils"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
     for path in ROOT.glob("*.py"):
         shutil.copy(path, folder)
