@@ -7,6 +7,7 @@ Each mutant is a copy of the project with one small change; the tests that are n
 run there. A mutant that they pass is a survivor: a test is missing. Exit status 1 if there is one.
 """
 
+import argparse
 import concurrent.futures
 import os
 import shutil
@@ -316,7 +317,7 @@ MUTANTS = [
 def copy_project(folder):
     """The code and its tests, without data."""
     skip = shutil.ignore_patterns("datasets", "__pycache__", "*.npy", "*.pickle")
-    for name in ("autograder", "fast", "tests", "utils"):
+    for name in ("autograder", "fast", "starter", "tests", "utils"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
     for path in [*ROOT.glob("*.py"), *ROOT.glob("*.sh")]:
         shutil.copy(path, folder)
@@ -357,37 +358,51 @@ def try_mutant(mutant):
         return status in (1, "hangs"), line.partition(" - ")[0].removeprefix("FAILED ") or status
 
 
-def passes_unbroken():
-    """Whether the tests pass without any mutation."""
-    names = sorted({name for mutant in MUTANTS for name in mutant.tests.split()})
-    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(
-        WORKERS
-    ) as pool:
+def passes_unbroken(names):
+    """Whether some test modules pass without any mutation."""
+    with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
-        results = dict(zip(names, pool.map(lambda name: run_tests(folder, [name]), names)))
-    for name, (status, line) in results.items():
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            results = list(pool.map(lambda name: run_tests(folder, [name]), names))
+    for name, (status, line) in zip(names, results):
         if status != 0:
             print(f"test_{name}.py does not pass as it is: {line}")
-    return all(status == 0 for status, _ in results.values())
+    return all(status == 0 for status, _ in results)
 
 
-def main():
+def parse_options(arguments=None):
+    """The mutants wanted, by number; exits with 2 if there is no such number or file."""
+    files = list(dict.fromkeys(mutant.file for mutant in MUTANTS))
+    parser = argparse.ArgumentParser(
+        description="Break the code in many small ways, and see whether the tests notice.",
+        epilog=f"There are {len(MUTANTS)} mutants, of {', '.join(files)}.",
+    )
+    parser.add_argument("wanted", nargs="*", metavar="NUMBER|FILE", help="mutants (all)")
+    wanted = parser.parse_args(arguments).wanted
+    numbered = {str(number): mutant for number, mutant in enumerate(MUTANTS, 1)}
+    for name in wanted:
+        if name not in numbered and name not in files:
+            parser.error(f"{name!r} is no number from 1 to {len(MUTANTS)} and no file with mutants")
+    return {
+        number: mutant
+        for number, mutant in numbered.items()
+        if not wanted or number in wanted or mutant.file in wanted
+    }
+
+
+def main(arguments=None):
     """Try the mutants named on the command line, or all; exit status 1 if one survives."""
-    wanted = sys.argv[1:]
-    chosen = [
-        (number, mutant)
-        for number, mutant in enumerate(MUTANTS, 1)
-        if not wanted or str(number) in wanted or mutant.file in wanted
-    ]
-    if not passes_unbroken():
+    chosen = parse_options(arguments)
+    tests = sorted({name for mutant in chosen.values() for name in mutant.tests.split()})
+    if not passes_unbroken(tests):
         sys.exit(1)
+    n_caught = 0
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(try_mutant, [mutant for _, mutant in chosen])
-        n_caught = 0
-        for (number, mutant), (caught, how) in zip(chosen, results):
+        results = pool.map(try_mutant, chosen.values())
+        for (number, mutant), (caught, how) in zip(chosen.items(), results):
             n_caught += caught
             verdict = "caught" if caught else "SURVIVED"
-            print(f"{number:2} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
+            print(f"{number:>3} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
     print(f"{n_caught} of {len(chosen)} mutants caught")
     sys.exit(n_caught < len(chosen))
 
