@@ -47,7 +47,7 @@ MUTANTS = [
     Mutant("word2vec.py", "word2vec", "sigmoid turned round",
            "np.greater_equal(x, 0), 1.0, e)", "np.greater_equal(x, 0), e, 1.0)"),
     Mutant("word2vec.py", "word2vec", "softmax loss: no shift against overflow",
-           "    scores = scores - np.max(scores)  #", "    scores = scores - 0  #"),
+           "    scores = scores - np.max(scores)\n", ""),
     Mutant("word2vec.py", "word2vec", "softmax loss: sign",
            "loss = log_sum - scores[outsideWordIdx]", "loss = scores[outsideWordIdx] - log_sum"),
     Mutant("word2vec.py", "word2vec", "softmax gradient: y forgotten",

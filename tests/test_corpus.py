@@ -12,7 +12,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import run
-import sgd
 from utils.treebank import (
     ASCII_TOKEN,
     Corpus,
@@ -250,33 +249,35 @@ def novel(tmp_path):
     return written(tmp_path, "\n".join(lines), "novel.txt")
 
 
-def options_for(novel, *more):
-    """The options of a short run on a text."""
-    arguments = ["--corpus", novel, "--output", novel.parent / "out", "--iterations", "30", *more]
-    return run.parse_options(list(map(str, arguments)))
+def settings_for(novel, *more):
+    """The settings of a short run on a text."""
+    arguments = ["--corpus", novel, "--iterations", "30", *more]
+    return run.parse_options(list(map(str, arguments)))[0]
 
 
-def test_a_text_trains_as_the_textbook_trains_it(novel, capsys):
-    fast, slow = options_for(novel), options_for(novel, "--textbook", "--fresh")
-    results = []
-    for options in (fast, slow):
-        sgd.remove_saves(str(options.output))
-        options.output.mkdir(exist_ok=True)
-        results.append(run.train(run.load_text(options)[0], options))
+def test_a_text_trains_as_the_textbook_trains_it(novel, tmp_path):
+    settings, results = settings_for(novel), []
+    for by_textbook in (False, True):
+        folder = tmp_path / f"textbook {by_textbook}"
+        folder.mkdir()
+        dataset, _ = run.load_text(settings)
+        results.append(run.train(dataset, settings, folder, by_textbook=by_textbook))
     np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
 
 
 def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
-    def settings(*more):
-        options = options_for(novel, *more)
-        return run.settings_of(run.load_text(options)[0], options)
+    def in_saves(*more):
+        settings = settings_for(novel, *more)
+        return settings.in_saves(run.load_text(settings)[0])
 
-    before = settings()
-    assert settings("--repeats", "30", "--min-count", "2") == before  # it changes nothing
-    assert settings("--repeats", "2") != before
-    assert settings("--min-count", "50") != before
-    novel.write_text(novel.read_text(encoding="utf-8") + " w0", encoding="utf-8")
-    assert settings() != before
+    before = in_saves()
+    assert in_saves("--repeats", "30", "--min-count", "2") == before  # it changes nothing
+    assert in_saves("--tokenise") == before
+    assert in_saves("--repeats", "2") != before
+    assert in_saves("--min-count", "50") != before
+    novel.write_text(novel.read_text(encoding="utf-8") + " w0.", encoding="utf-8")
+    assert in_saves() != before
+    assert in_saves("--tokenise") != in_saves()
 
 
 def test_a_save_of_another_text_is_refused(novel):
@@ -295,9 +296,7 @@ def test_a_run_on_a_text_needs_no_treebank(novel, project):
     )
     assert result.returncode == 0, result.stderr
     assert not (project / "utils" / "datasets").exists()
-    assert result.stdout.startswith("Training on novel.txt: 61 words\n")
-    assert "No picture: none of the assignment's words is in the text" in result.stdout
-    assert not (novel.parent / "o" / "word_vectors.png").exists()
+    assert result.stdout.startswith("Training on novel.txt: 60 words and UNK\n")
 
 
 def test_words_are_drawn_from_a_file(novel):

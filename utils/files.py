@@ -63,14 +63,16 @@ def replacing(path, mode="wb", **options):
     If the block raises, or the process is killed, whatever was at `path` stays as it was.
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    with errors_naming(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
         with open(descriptor, mode, **options) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp lets nobody else read it
-        os.replace(temporary, path)
+        with errors_naming(path):
+            os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp lets nobody else read it
+            os.replace(temporary, path)
     except BaseException:
         os.remove(temporary)
         raise
@@ -87,9 +89,18 @@ def check_writable(path):
     """Raise OSError unless `replacing(path)` can put a file there; leaves nothing behind."""
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise OSError(errno.EEXIST, "there is something else than a file", str(path))
-    with tempfile.TemporaryFile(dir=path.parent):
+        raise OSError(errno.EEXIST, "what is there is not a file", str(path))
+    with errors_naming(path), tempfile.TemporaryFile(dir=path.parent):
         pass
+
+
+@contextlib.contextmanager
+def errors_naming(path):
+    """Have errors of the system name this path, not that of a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def try_lock(file) -> bool:
