@@ -43,7 +43,7 @@ class Recorder:
                 self._every = (self.last - progress.iteration) / FRAMES
             self.iterations.append(progress.iteration)
             self.losses.append(progress.smoothed_loss)
-            self.vectors.append(progress.params[self._rows])
+            self.vectors.append(progress.params[self._rows].astype(np.float64))
             self._next = self.iterations[0] + len(self.iterations) * self._every
 
     def reorder(self, order):
