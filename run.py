@@ -87,6 +87,7 @@ class Settings:
 def parse_options(arguments=None):
     """The command line as `Settings` and a namespace of all else; exits with 2 if it is wrong."""
     parser = argparse.ArgumentParser(
+        prog="run.py",
         description="Train word vectors by skip-gram on the Stanford Sentiment Treebank, and draw "
         "some of them. Without options this is the assignment's run.",
         epilog="saved_params_N.npy (V centre vectors, then V outside vectors) and "
