@@ -20,8 +20,8 @@ class Minibatch(NamedTuple):
     word stand side by side. A pair (c, o) of a window has K + 1 targets, o first and then the
     negatives, and as many scores u^T v_c; there are P pairs and S = P (K + 1) scores.
 
-    `indptr` and `indices` are the pattern of a sparse matrix with dJ/d(u^T v_c) in row c and column
-    u. Read as rows (CSR) they give the matrix, read as columns (CSC) its transpose.
+    `indptr` and `indices` are the pattern of a sparse matrix with an entry for each score, in row c
+    and column u. Read as rows (CSR) they give the matrix, read as columns (CSC) its transpose.
     """
 
     rows: np.ndarray  # (R,) of wordVectors, each once

@@ -145,16 +145,30 @@ class MinibatchStream:
 class MinibatchObjective:
     """A function for `sgd`: each call takes the next minibatch of a stream.
 
-    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch.
+    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch; it may be changed.
     """
 
     def __init__(self, stream, loss_and_gradient):
-        self._stream = stream
-        self._loss_and_gradient = loss_and_gradient
+        self.loss_and_gradient = loss_and_gradient
         self.sync_random = stream.sync_random
+        self._stream = stream
+        self._first = self._after_first = None
+
+    def begin(self):
+        """Draw the first minibatch, and with it the dataset's subsample, before the first call.
+
+        `random` is then where drawing them one by one leaves it. If it is found elsewhere by the
+        first call, as when a run is resumed, the minibatches are drawn from there on.
+        """
+        self._first = self._stream.next()
+        self.sync_random()
+        self._after_first = random.getstate()
 
     def __call__(self, wordVectors):
-        return self._loss_and_gradient(wordVectors, self._stream.next())
+        minibatch, self._first = self._first, None
+        if minibatch is None or random.getstate() != self._after_first:
+            minibatch = self._stream.next()
+        return self.loss_and_gradient(wordVectors, minibatch)
 
 
 class Worker:
