@@ -43,8 +43,12 @@ class Recorder:
                 self._every = (self.last - progress.iteration) / FRAMES
             self.iterations.append(progress.iteration)
             self.losses.append(progress.smoothed_loss)
-            self.vectors.append(progress.params[self._rows])
+            self.vectors.append(progress.params[self._rows].astype(np.float64))
             self._next = self.iterations[0] + len(self.iterations) * self._every
+
+    def reorder(self, order):
+        """Take the rows in another order."""
+        self.vectors = [vectors[order] for vectors in self.vectors]
 
 
 def save_animation(path, groups, recorder, title):

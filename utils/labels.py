@@ -8,30 +8,32 @@ import numpy as np
 GAP = 0.35  # between a point and the label beside it, in heights of a label
 DOT = 0.25  # kept free around a point, in the same
 RINGS = 40  # of places farther away, half a height of a label apart
-TRIES = 6  # at placing all labels
+TRIES = 5  # at placing all labels
 OUTWARDS = np.array([-1, -1, 1, 1])  # to make a box larger
-AT_ONCE = 20  # places tried together
-STEPS = np.linspace(0, 1, 17)[1:-1, None]  # along a line from a point to its label
+FIRST_PORTION = 16  # of places tried together
+STEPS = np.linspace(0, 1, 12)[1:-1, None]  # along a line from a point to its label
 
 
 def place_labels(points, sizes, frame):
     """Centres (n, 2) for labels of these sizes beside their points, and which need a line to them.
 
     All labels are within the frame. None covers another label, a point, or the line to one that had
-    to go farther away from its point. Labels for which there is no such place have NaN.
+    to go farther away from its point, unless there is no other way, when a line is crossed. Labels
+    for which there is no room have NaN.
     """
     order = np.arange(len(points))
-    placements = []
+    best = None
     for _ in range(TRIES):
         placement = Placement(points, sizes, frame)
         for label in order:
             placement.place(label)
-        placements.append(placement)
-        badly_off = placement.ranks[order] >= N_BESIDE
-        if not badly_off.any():
+        if best is not None and placement.ranks.sum() >= best.ranks.sum():
             break
-        order = np.concatenate((order[badly_off], order[~badly_off]))  # those choose first now
-    best = min(placements, key=lambda placement: placement.ranks.sum())
+        best = placement
+        far = best.ranks[order] >= N_BESIDE
+        if not far.any():
+            break
+        order = np.concatenate((order[far], order[~far]))  # those choose first now
     return best.centres, best.ranks >= N_BESIDE
 
 
@@ -47,29 +49,43 @@ class Placement:
     def place(self, label):
         """Give a label the best place that the others leave, if there is any."""
         point, size = self._points[label], self._sizes[label]
+        taken = boxes_around(self.centres, self._sizes)[~np.isnan(self.centres[:, 0])]
         centres = point + places(*size)
-        boxes = boxes_around(centres, size)
-        inside = np.all(boxes[:, :2] >= self._frame[:2], axis=1)
-        inside &= np.all(boxes[:, 2:] <= self._frame[2:], axis=1)
-        candidates = np.flatnonzero(inside)
-        for begin in range(0, len(candidates), AT_ONCE):
-            some = candidates[begin : begin + AT_ONCE]
+        crossed = None  # the best place with a line across a label, if there is no other
+        for some in portions(self._inside(boxes_around(centres, size))):
+            boxes = boxes_around(centres[some], size)
+            around = boxes + DOT * size[1] * OUTWARDS
+            some = some[~overlap(boxes, taken) & ~contain(around, self._obstacles)]
             lines = lines_to(point, centres[some], size)
-            free = self._is_free(boxes[some], lines, DOT * size[1])
-            if free.any():
-                best = np.argmax(free)
-                self.centres[label], self.ranks[label] = centres[some[best]], some[best]
-                if some[best] >= N_BESIDE:
-                    self._obstacles = np.concatenate((self._obstacles, lines[best]))
-                return
+            clear = ~contain(taken, lines.reshape(-1, 2), axis=0).reshape(-1, len(STEPS)).any(
+                axis=1
+            )
+            if clear.any():
+                first = np.argmax(clear)
+                return self._settle(label, some[first], centres[some[first]], lines[first])
+            if crossed is None and len(some):
+                crossed = some[0], centres[some[0]], lines[0]
+        if crossed is not None:
+            self._settle(label, *crossed)
 
-    def _is_free(self, boxes, lines, dot):
-        """Which of the boxes (n, 4), with lines (n, steps, 2) to them, collide with nothing."""
-        taken = boxes_around(self.centres, self._sizes)
-        free = ~overlap(boxes, taken)
-        free &= ~contain(boxes + dot * OUTWARDS, self._obstacles)
-        crossing = contain(taken, lines.reshape(-1, 2), axis=0).reshape(len(boxes), -1)
-        return free & ~crossing.any(axis=1)
+    def _inside(self, boxes):
+        """The numbers of the boxes (n, 4) in the frame."""
+        inside = (boxes[:, :2] >= self._frame[:2]) & (boxes[:, 2:] <= self._frame[2:])
+        return np.flatnonzero(inside.all(axis=1))
+
+    def _settle(self, label, rank, centre, line):
+        """Put a label at the centre that this place has."""
+        self.centres[label], self.ranks[label] = centre, rank
+        if rank >= N_BESIDE:
+            self._obstacles = np.concatenate((self._obstacles, line))
+
+
+def portions(numbers):
+    """Views of an array, each twice as long as the one before: what is looked for comes early."""
+    begin, length = 0, FIRST_PORTION
+    while begin < len(numbers):
+        yield numbers[begin : begin + length]
+        begin, length = begin + length, 2 * length
 
 
 def boxes_around(centres, sizes):

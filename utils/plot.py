@@ -19,6 +19,7 @@ from utils.labels import place_labels
 DPI = 120
 PADDING = (4, 0)  # pixels added to a label's width and height; a line of text has air above
 COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f7f8c", "#555555")
+LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
 
 # Of the picture of words, in inches.
 WIDTHS, HEIGHTS = (6, 9.2), (4.2, 7.5)  # from and to, of what is inside the axes
@@ -43,7 +44,7 @@ def new_axes(size, title, **properties):
     figure = new_figure(size)
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot(**properties)
-    axes.set_title(title, parse_math=False)
+    axes.set_title(title, loc="left", fontsize=11, parse_math=False)
     return axes
 
 
@@ -110,7 +111,9 @@ def draw_words(groups, vectors, title):
     coordinates, directions, shares = project(vectors)
     colors = np.repeat(color_cycle(len(groups)), [len(group) for group in groups.values()])
     axes = word_axes(coordinates)
-    axes.set_title(title, loc="left", pad=26 if len(groups) > 1 else 8, parse_math=False)
+    axes.set_title(
+        title, loc="left", fontsize=12, pad=26 if len(groups) > 1 else 8, parse_math=False
+    )
     axes.set_xlabel(f"first singular direction ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second singular direction ({shares[1]:.0%} of the variance)")
     if len(groups) > 1:
@@ -148,12 +151,12 @@ def word_axes(coordinates):
 
 
 def color_cycle(n):
-    """A color for each of n groups."""
+    """A colour for each of n groups."""
     return [COLORS[i % len(COLORS)] for i in range(n)]
 
 
 def add_legend(axes, groups):
-    """The groups' names with their colors, in a row between the title and the axes."""
+    """The groups' names with their colours, in a row between the title and the axes."""
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
         for name, color in zip(groups, color_cycle(len(groups)))
@@ -185,13 +188,7 @@ def add_labels(axes, words, points, colors):
             va="center",
             color=color,
             parse_math=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": "0.6",
-                "linewidth": 0.6,
-                "shrinkA": 0,
-                "shrinkB": 2,
-            },
+            arrowprops=LEADER,
         )
         for word, point, color in zip(words, points, colors)
     ]
@@ -235,7 +232,7 @@ def save_confusion_matrix(path, counts, names, title):
     """Save a picture of counts (n, n), with a row for each true class, a column for each guess."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes = new_axes((8, 6.6), title, xlabel="predicted", ylabel="true")
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.6 else "black"
         text = f"{count:,}\n{shares[row, column]:.0%}"
@@ -250,8 +247,8 @@ def save_confusion_matrix(path, counts, names, title):
 def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
     """Save a picture of accuracies in per cent by strength of regularisation.
 
-    `curves` has, by name, an accuracy for each strength and the number of sentences it is from,
-    which gives its standard error; `baseline` is a name and an accuracy.
+    `curves` has, by name, an accuracy for each strength and their standard errors; `baseline` is a
+    name and an accuracy.
     """
     axes = new_axes(
         (8.5, 5),
@@ -261,26 +258,12 @@ def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
         xscale="log",
     )
     axes.xaxis.set_major_formatter("{x:,g}")
-    for (name, (accuracies, n)), color in zip(curves.items(), COLORS):
-        accuracies = np.array(accuracies)
-        error = standard_error(accuracies, n)
-        axes.plot(strengths, accuracies, "o-", color=color, label=f"{name}, {n:,} sentences")
-        label = f"{name}, \N{PLUS-MINUS SIGN} 1 standard error"
-        axes.fill_between(
-            strengths,
-            accuracies - error,
-            accuracies + error,
-            color=color,
-            alpha=0.15,
-            linewidth=0,
-            label=label,
-        )
+    for (name, (accuracies, errors)), color in zip(curves.items(), COLORS):
+        axes.plot(strengths, accuracies, "o-", color=color, label=name)
+        low, high = np.add(accuracies, np.multiply([[-1], [1]], errors))
+        band = axes.fill_between(strengths, low, high, color=color, alpha=0.15, linewidth=0)
+    band.set_label("\N{PLUS-MINUS SIGN} 1 standard error")
     axes.axvline(chosen, color="0.5", ls="--", lw=1, label="chosen: best on dev")
     axes.axhline(baseline[1], color="0.3", ls=":", label=baseline[0])
-    axes.figure.legend(loc="outside right upper")
+    axes.legend()
     save(axes, path)
-
-
-def standard_error(accuracy, n):
-    """Of accuracies in per cent that are from n independent sentences, in per cent."""
-    return np.sqrt(accuracy * (100 - accuracy) / n)
