@@ -177,7 +177,7 @@ def test_both_axes_have_one_scale_and_the_figure_suits_the_points(stretch):
     steps = [np.diff(axis.get_majorticklocs()) for axis in (axes.xaxis, axes.yaxis)]
     np.testing.assert_allclose(np.concatenate(steps), steps[0][0])
     width, height = axes.figure.get_size_inches()
-    assert 6 < width < 11 and 4 < height < 9
+    assert 7 < width < 11 and 4 < height < 9
 
 
 def test_groups_have_their_colour_and_a_legend():
@@ -190,6 +190,12 @@ def test_groups_have_their_colour_and_a_legend():
     np.testing.assert_array_equal(picture.dots.get_facecolors(), expected)
     labels = [to_rgba(label.get_color()) for label in picture.labels.values()]
     np.testing.assert_array_equal(labels, expected)
+
+
+def test_a_title_that_is_too_long_gets_smaller_letters():
+    short, long = (plot.draw_words({"": ["a"]}, np.eye(1), n * "title ") for n in (1, 60))
+    assert short.title.get_fontsize() == 11 > long.title.get_fontsize()
+    assert long.title.get_window_extent().x1 <= long.axes.bbox.x1 + 5
 
 
 def test_a_single_group_needs_no_legend():
