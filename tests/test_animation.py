@@ -44,7 +44,7 @@ def saved(tmp_path):
 
 # ------------------------------------------------------------------------------------- recording
 @pytest.mark.parametrize(
-    "start, last", [(None, 40000), (None, 9990), (25000, 40000), (39000, 40000)]
+    "start, last", [(None, 40000), (None, 9990), (25000, 40000), (39000, 40000), (None, 20000)]
 )
 def test_frames_are_equally_spaced_from_the_start_to_the_last_iteration(start, last):
     recorder = record(range((start or 0) + 10, last + 1, 10), start=start)
