@@ -4,8 +4,9 @@
 #     sh collect_submission.sh             after python run.py
 #     sh collect_submission.sh FOLDER      after python run.py --output FOLDER
 #
-# It holds the *.py of this folder, and the *.png and saved_params_40000.npy of FOLDER (by default
-# this folder too). If a file is missing, nothing is written. The zip program is not needed.
+# It holds the *.py of this folder, whoever wrote them, and the *.png and saved_params_40000.npy of
+# FOLDER (by default this folder too). Nothing is written if a file is missing, or if a picture
+# shows other parameters than those that go with it. The zip program is not needed.
 set -eu
 
 case $#:${1:-} in
@@ -19,13 +20,16 @@ for python in "$here/.venv/bin/python" python3 python; do
     if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
         # -I: modules of the submission cannot stand in for those of the library
         exec "$python" -I - "$here" "${1:-$here}" <<'END'
+import hashlib
 import os
 import sys
 import zipfile
 from pathlib import Path
 
 CODE = ("word2vec.py", "sgd.py", "run.py")
-OUTPUTS = ("word_vectors.png", "saved_params_40000.npy")
+PICTURE = "word_vectors.png"
+PARAMS = "saved_params_40000.npy"
+KEY = b"Parameters SHA-256"  # under which a picture of ours says from which file it was drawn
 
 
 def files_of(folder, pattern):
@@ -34,16 +38,56 @@ def files_of(folder, pattern):
     return [path for path in paths if path.is_file() and not path.name.startswith(".")]
 
 
-def stop_if_missing(code, outputs):
-    """Exit with a line for each file that must be there and is not."""
-    lines = [f"  {name} in {code}" for name in CODE if not (code / name).is_file()]
-    lines += [
-        f"  {name} in {outputs}: python run.py makes it (elsewhere? give the folder's name)"
-        for name in OUTPUTS
+def faults_of(code, outputs):
+    """What keeps these folders from being handed in, a line each."""
+    if not outputs.is_dir():
+        return [f"there is no folder {outputs}"]
+    missing = [f"no {name} in {code}" for name in CODE if not (code / name).is_file()]
+    missing += [
+        f"no {name} in {outputs}; python run.py makes it (elsewhere? name its folder)"
+        for name in (PICTURE, PARAMS)
         if not (outputs / name).is_file()
     ]
-    if lines:
-        sys.exit("\n".join(["collect_submission.sh: nothing written, missing:", *lines]))
+    return missing or pictures_faults(files_of(outputs, "*.png"), outputs / PARAMS)
+
+
+def pictures_faults(pictures, params):
+    """Pictures that were drawn from other parameters than `params`, a line each."""
+    digest = hashlib.sha256(params.read_bytes()).hexdigest().encode()
+    faults = []
+    for path in pictures:
+        texts = png_texts(path.read_bytes())
+        if texts is None:
+            fault = "is no PNG picture, or only a part of one"
+        elif texts.get(KEY, digest) != digest:
+            fault = f"was drawn from other parameters than those in {params.name}"
+        elif path.name == PICTURE and KEY not in texts and modified(path) < modified(params):
+            fault = f"is older than {params.name}"
+        else:
+            continue
+        advice = "python run.py draws it again" if path.name == PICTURE else "remove it"
+        faults.append(f"{path} {fault}; {advice}")
+    return faults
+
+
+def png_texts(content):
+    """Keyword -> text, as bytes, of the tEXt chunks of a PNG picture; None if it is not whole."""
+    texts, at = {}, 8
+    while content.startswith(b"\x89PNG\r\n\x1a\n") and at + 12 <= len(content):
+        # A chunk: the size of its data in 4 bytes, its kind in 4, the data, a checksum in 4.
+        size, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
+        if kind == b"IEND":
+            return texts
+        if kind == b"tEXt":
+            keyword, _, text = content[at + 8 : at + 8 + size].partition(b"\0")
+            texts[keyword] = text
+        at += size + 12
+    return None
+
+
+def modified(path):
+    """When a file was last written, in nanoseconds."""
+    return path.stat().st_mtime_ns
 
 
 def write_zip(path, files):
@@ -63,9 +107,11 @@ def write_zip(path, files):
 
 
 def main(code, outputs):
-    stop_if_missing(code, outputs)
+    faults = faults_of(code, outputs)
+    if faults:
+        sys.exit("\n".join(f"collect_submission.sh: nothing written: {fault}" for fault in faults))
     files = files_of(code, "*.py") + files_of(outputs, "*.png")
-    files.append(outputs / "saved_params_40000.npy")
+    files.append(outputs / PARAMS)
     write_zip(code / "assignment2.zip", files)
     print(f"{code / 'assignment2.zip'}:")
     for file in files:

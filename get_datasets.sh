@@ -8,11 +8,13 @@
 set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+start='import sys; sys.path.insert(0, sys.argv.pop(1)); from utils.get_datasets import main; main()'
 
 # No cd: a relative path in SST_ZIP counts from where the user is.
 for python in "$here/.venv/bin/python" python3 python; do
     if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
-        exec "$python" "$here/utils/get_datasets.py" "$@"
+        # -I: no module in the folder where the user is can stand in for one of the library
+        exec "$python" -I -c "$start" "$here" "$@"
     fi
 done
 echo "get_datasets.sh: needs Python 3.10 or newer as .venv/bin/python, python3 or python" >&2

