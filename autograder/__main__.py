@@ -14,12 +14,13 @@
 The functions are called in processes of their own (`sandbox.py`) with inputs drawn for this grading
 (`exercises.py`); what they should give is computed here. A modified argument costs half the points
 of the function. Exit status: 0 for full marks, 1 for less, 2 if there is nothing to grade by that
-name, 3 if the grader itself failed, 130 after Ctrl-C. For a class: 0 if all were graded, else 3.
+name, 3 if it could not be graded here. For a class: 0 if all were graded, else 3.
 """
 
 import argparse
 import math
 import os
+import re
 import secrets
 import sys
 import time
@@ -29,13 +30,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # this folder is run as a script
 
+from utils import stopping  # noqa: E402
+
+if __name__ == "__main__":
+    stopping.exit_when_signalled("autograder")
+
 try:
     from autograder import fingerprints, results, whole_class
     from autograder.archive import UnreadableSubmission, read_submission
     from autograder.exercises import make_exercises, text
     from autograder.results import Grading, Row
     from autograder.run_part import grade_run
-    from autograder.sandbox import Limits, Sandbox
+    from autograder.sandbox import Limits, Sandbox, UnfitSystem
 except ImportError as error:
     if error.name not in ("pwd", "resource"):
         raise
@@ -65,8 +71,7 @@ def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
         f"The functions ran as {sandbox.user()}.",
     ]
     try:
-        # Of a single file, the folder is read too: it may import others that stand there.
-        submission = read_submission(path.parent if path.name in OF_FILE else path)
+        submission = read_submission(path)
     except UnreadableSubmission as error:
         header.append(f"Nothing can be graded: {text(error)}")
         files = {}
@@ -176,7 +181,9 @@ def points_of_parts(string):
 def complain(options):
     """What is wrong with the options, or None."""
     if options.loss is not None:
-        return None if is_number(options.loss) else f"{options.loss} is no loss"
+        if re.fullmatch(r"-?\d+\.\d{3,20}", options.loss, re.ASCII):
+            return None
+        return f"{options.loss} is no loss as the run prints it, such as 9.812206"
     if not options.paths:
         return "what is to be graded? A PATH, or --loss NUMBER"
     for path in options.paths:
@@ -194,14 +201,6 @@ def complain(options):
     if options.seed is not None and options.seed < 0:
         return "the seed must not be negative"
     return None
-
-
-def is_number(string):
-    """Whether a text is a finite number."""
-    try:
-        return math.isfinite(float(string))
-    except ValueError:
-        return False
 
 
 def is_class(options):
@@ -224,17 +223,11 @@ def questions_of(options):
 def main(arguments=None):
     """Do what the command line says; the exit status."""
     options = parse_arguments(arguments)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        if options.loss is not None:
-            return name_loss(options.loss)
-        if options.seed is None:
-            options.seed = secrets.randbits(48)
-        return grade_class(options) if is_class(options) else grade_one(options)
-    except KeyboardInterrupt:
-        print("autograder: stopped", file=sys.stderr)
-        return 130
+    if options.loss is not None:
+        return name_loss(options.loss)
+    if options.seed is None:
+        options.seed = secrets.randbits(48)
+    return grade_class(options) if is_class(options) else grade_one(options)
 
 
 def name_loss(printed):
@@ -256,6 +249,9 @@ def grade_one(options):
         grading = grade(options.paths[0], options.seed, sandbox, questions_of(options))
         grading = grading.worth(options.points)
         content = results.as_json(grading, time.monotonic() - began, options.seed)
+    except UnfitSystem as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        content, status = results.failure(str(error)), 3
     except Exception as error:  # a fault of ours must not leave Gradescope without its JSON
         traceback.print_exc()
         content, status = results.failure(repr(error)), 3
@@ -280,4 +276,4 @@ def grade_class(options):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stopping.run_command("autograder", lambda: sys.exit(main()))
