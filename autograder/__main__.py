@@ -38,7 +38,7 @@ if __name__ == "__main__":
 try:
     from autograder import fingerprints, results, whole_class
     from autograder.archive import UnreadableSubmission, read_submission
-    from autograder.exercises import make_exercises, text
+    from autograder.exercises import Result, labelled, make_exercises, text
     from autograder.results import Grading, Row
     from autograder.run_part import grade_run
     from autograder.sandbox import Limits, Sandbox, UnfitSystem
@@ -89,34 +89,39 @@ def grade_functions(files, seed, sandbox, questions):
     """The `Row`s of (a) and (b), remarks, and the numbers of wrong ones that decide the vectors."""
     rows, remarks, misleading = [], [], []
     for exercise in make_exercises(seed):
-        file = f"{exercise.module}.py"
         if exercise.question not in questions:
             continue
-        if file not in files:
-            missing = [f"{file} is missing"]
-            rows += [
-                Row(exercise.question, i.title, i.number, 0, i.points, missing, False)
-                for i in exercise.items
+        file = f"{exercise.module}.py"
+        if file in files:
+            outcome = sandbox.run(files, exercise.module, exercise.function, exercise.calls())
+            graded, new_remarks = exercise.grade(outcome, files[file])
+            remarks += new_remarks
+            misleading += [
+                item.number
+                for item, result in graded
+                if item.shapes_run and not result.points and not outcome.ending
             ]
-            continue
-        outcome = sandbox.run(files, exercise.module, exercise.function, exercise.calls())
-        graded, new_remarks = exercise.grade(outcome, files[file])
-        for item, result in graded:
-            rows.append(
-                Row(
-                    exercise.question,
-                    item.title,
-                    item.number,
-                    result.points,
-                    item.points,
-                    result.lines,
-                    result.written,
-                )
-            )
-            if item.shapes_run and not result.points and not outcome.ending:
-                misleading.append(item.number)
-        remarks += new_remarks
+        else:
+            missing = Result(0, [f"{file} is missing"], False)
+            graded = [(item, missing) for item in exercise.items]
+        advice = advice_on(exercise.question, rows)
+        rows += [row_of(exercise.question, item, result, advice) for item, result in graded]
     return rows, remarks, misleading
+
+
+def row_of(question, item, result, advice):
+    """The `Row` of an item; advice stands in for a hint if there is none."""
+    lines = result.lines
+    if advice and result.written and not result.points and not lines[0].startswith("hint"):
+        lines = [labelled("hint", advice), *lines]
+    return Row(question, item.title, item.number, result.points, item.points, lines, result.written)
+
+
+def advice_on(question, rows):
+    """What to do first, if a question rests on others that are not right yet; else nothing."""
+    wrong = {row.question for row in rows if not row.points}
+    first = [other for other in RESTS_ON[question] if other in wrong]
+    return f"Get {' and '.join(first)} right first, if this calls it." if first else ""
 
 
 # ---------------------------------------------------------------------------------- command line

@@ -88,6 +88,7 @@ class Exercise:
     items: list
     cases: list
     half_if_modified: bool = True
+    rests_on_first: bool = False  # whether the other items can hardly be right without the first
 
     def calls(self):
         """The calls for `Sandbox.run`."""
@@ -153,6 +154,8 @@ class Exercise:
                 inputs = f"as for {told[n]}" if n in told else case.inputs
                 told.setdefault(n, number)
                 hint = case.hint or complaint.hint
+                if not hint and self.rests_on_first and 0 in wrong:
+                    hint = f"Get {self.items[0].number} right first."
                 wrong[check.item] = [labelled("hint", hint)] if hint else []
                 wrong[check.item] += [labelled("input", inputs), *complaint.found]
         if excused:
@@ -846,6 +849,7 @@ def sgd_exercise(rng):
             annealing_case(rng),
         ],
         half_if_modified=False,
+        rests_on_first=True,
     )
 
 
