@@ -40,11 +40,11 @@ PUBLISHED = fingerprints.PUBLISHED
 
 
 # --------------------------------------------------------------------------------------- pictures
-def png(width=640, height=480, colour=2, bits=8, interlaced=0, extra=b"", damage=0):
-    """A PNG picture in black; `extra` bytes of pixels too many, or `-damage` too few."""
+def png(width=640, height=480, colour=2, bits=8, interlaced=0, extra=b"", missing=0):
+    """A PNG picture in black; `extra` pixels too many, or `missing` bytes too few."""
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     size = pictures.bytes_of_pixels(width, height, samples * bits, interlaced)
-    pixels = zlib.compress(bytes(size - damage) + extra)
+    pixels = zlib.compress(bytes(size - missing) + extra)
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     parts = (b"IHDR", header), (b"IDAT", pixels[:9]), (b"IDAT", pixels[9:]), (b"IEND", b"")
     return pictures.SIGNATURE + b"".join(chunk(*part) for part in parts)
@@ -52,6 +52,13 @@ def png(width=640, height=480, colour=2, bits=8, interlaced=0, extra=b"", damage
 
 def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def promising(width, height):
+    """A picture of few bytes whose header promises many."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")
+    return pictures.SIGNATURE + b"".join(chunk(*part) for part in parts)
 
 
 GOOD_PICTURES = {
@@ -73,10 +80,12 @@ BAD_PICTURES = {
     "no header": (pictures.SIGNATURE + chunk(b"IEND", b""), "header"),
     "a short header": (pictures.SIGNATURE + chunk(b"IHDR", b"1234"), "header"),
     "a wrong checksum": (png()[:40] + b"\xff" + png()[41:], "checksum"),
-    "too few pixels": (png(damage=1), "pixels (IDAT)"),
+    "too few pixels": (png(missing=1), "pixels (IDAT)"),
     "too many pixels": (png(extra=b"\0"), "pixels (IDAT)"),
     "tiny": (png(8, 8), "too few"),
-    "a bomb": (png(40_000, 40_000, damage=2**32), "more than a plot needs"),
+    "many promised": (promising(40_000, 40_000), "more than a plot needs"),
+    "none there": (promising(640, 480), "pixels (IDAT)"),
+    "a bomb": (png(16, 16, extra=bytes(10**7)), "pixels (IDAT)"),
 }
 
 
@@ -663,6 +672,22 @@ def test_what_is_no_zip_gets_a_verdict(tmp_path, grader):
     status, table, _ = grader(tmp_path / "a.zip")
     assert status == 1 and "not a zip file" in table and "word2vec.py is missing" in table
     assert "total 0 / 20" in squeezed(table)
+
+
+def test_a_zip_in_a_submission_of_gradescopes_is_no_class(tmp_path, grader):
+    folder, out = tmp_path / "submission", tmp_path / "results.json"
+    folder.mkdir()
+    make_zip(folder / "assignment2.zip", CORRECT)
+    assert grader(folder, "-q", "sigmoid", "--results", out)[0] == 1
+    assert "word2vec.py is missing" in checked_results(out)["tests"][0]["output"]
+
+
+def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
+    stub = "    ### YOUR CODE HERE\n    ### END YOUR CODE\n"
+    sources = edited("word2vec.py", "    s = 1 / (1 + np.exp(-x))\n", stub)
+    table = squeezed(grader(folder_of(tmp_path, sources), "-q", "neg-sampling")[1])
+    assert table.count("hint Get sigmoid right first, if this calls it.") == 4
+    assert table.count("not written yet") == 2
 
 
 def test_ctrl_c_ends_with_a_line(tmp_path):
