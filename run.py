@@ -2,64 +2,90 @@
 
     python run.py                       # the assignment's run, 40,000 iterations
     python run.py --iterations 1000 --output /tmp/short
-    python run.py --textbook            # the same numbers by the textbook functions, in 20 minutes
+    python run.py --textbook            # the same numbers by word2vec.py itself, in minutes
     python run.py --corpus my.txt --dimension 50 --output my --export my/vectors.txt
     python run.py --help
 
-Started again, it goes on from the last save.
+It trains what the word2vec.py and sgd.py beside it say, whoever wrote them: by the fast path if
+word2vec.py agrees with it, else by word2vec.py's own functions. Started again, it goes on from the
+last save.
 """
 
 import os
+import sys
+
+if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from utils import stopping
 
 if __name__ == "__main__":
     stopping.exit_when_signalled("run.py")  # the imports take a while
 
-# The products here are too small to be worth a second thread, which would cost the worker its core.
-for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
 import argparse
 import contextlib
+import json
 import random
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-import sgd
-import word2vec
-from fast import minibatch, vectorised
+from fast import textbook
 from fast.sampler import BulkSampler
-from fast.stream import MinibatchObjective, MinibatchStream, Worker, WorkerError
-from utils import get_datasets
-from utils.files import check_writable
-from utils.progress import LossCurve, ProgressDisplay
-from utils.treebank import CorpusError, StanfordSentiment, TextCorpus, read_lines
-from utils.vectors import PROJECTOR_FILES, write_projector, write_text
+from fast.stream import MinibatchObjective, MinibatchStream, Worker
+from utils import get_datasets, handed_in, results, saves
+from utils.files import replacing
+from utils.progress import ProgressDisplay, duration
+from utils.stopping import UserError
+from utils.treebank import StanfordSentiment, TextCorpus
 
 DATA_SEED = 314  # the assignment seeds `random` twice: before the data ...
 SEED = 31415  # ... and before training
 NUMPY_SEED = 9265  # for the initial vectors
 PRINT_EVERY = 10
-PLOT_WORDS = (
-    "great cool brilliant wonderful well amazing worth sweet enjoyable boring bad dumb annoying "
-    "female male queen king man woman rain snow hail coffee tea"
-).split()
-LOSSES = {
-    "negative-sampling": word2vec.negSamplingLossAndGradient,
-    "naive-softmax": word2vec.naiveSoftmaxLossAndGradient,
-}
+RECORD = "saved_settings.json"  # beside the saves of an sgd.py that keeps no settings in them
 
 
-class RunError(RuntimeError):
-    """What keeps a run from being done; the message says what and what to do."""
+@dataclass(frozen=True)
+class Settings:
+    """What decides the result of a run; the defaults are the assignment's."""
+
+    corpus: Path | None = None  # a text of one's own
+    min_count: int = 1
+    tokenise: bool = False
+    repeats: int | None = None  # of the text before subsampling
+    iterations: int = 40000
+    dimension: int = 10
+    window: int = 5
+    negatives: int = 10
+    step: float = 0.3
+    loss: str = "negative-sampling"
+    seed: int | None = None
+    float32: bool = False
+
+    def in_saves(self, dataset, functions=None):
+        """What saves are checked against: all but the number of iterations, as a dict.
+
+        `functions` is the fingerprint of a word2vec.py and sgd.py that are not this package's.
+        """
+        names = ["dimension", "window", "step", "loss", "seed"]
+        if self.loss == "negative-sampling":
+            names.append("negatives")
+        # Dropping rare words shows in the fingerprint, since that is of the text without them.
+        settings = {"corpus": dataset.fingerprint(), "repeats": dataset.repeats}
+        settings.update((name, getattr(self, name)) for name in names)
+        if self.float32:
+            settings["precision"] = "float32"
+        if functions:
+            settings["functions"] = functions
+        return settings
 
 
 # ------------------------------------------------------------------------------------- options
 def parse_options(arguments=None):
-    """The command line as a namespace; exits with status 2 if it is wrong."""
+    """The command line as `Settings` and a namespace of all else; exits with 2 if it is wrong."""
     parser = argparse.ArgumentParser(
         description="Train word vectors by skip-gram on the Stanford Sentiment Treebank, and draw "
         "some of them. Without options this is the assignment's run.",
@@ -68,10 +94,11 @@ def parse_options(arguments=None):
         "the same options, the run goes on from the last of them, to the same result.",
         allow_abbrev=False,
     )
-    count = at_least(1)
+    count = integer(1)
 
     option = parser.add_argument_group("text").add_argument
     option("--corpus", type=Path, metavar="FILE", help="train on a UTF-8 text, a sentence a line")
+    option("--tokenise", action="store_true", help="split punctuation off its words")
     option("--min-count", type=count, metavar="N", help="drop its words that are rarer (1)")
     option(
         "--repeats",
@@ -81,20 +108,22 @@ def parse_options(arguments=None):
     )
 
     option = parser.add_argument_group("training").add_argument
-    option("--iterations", type=count, default=40000, metavar="N", help="how many (%(default)s)")
-    option("--dimension", type=count, default=10, metavar="D", help="of the vectors (%(default)s)")
-    option("--window", type=count, default=5, metavar="C", help="words on a side (%(default)s)")
-    option("--negatives", type=count, default=10, metavar="K", help="a word pair (%(default)s)")
-    option("--step", type=positive, default=0.3, help="halved each 20,000 iterations (%(default)s)")
-    option("--loss", choices=LOSSES, default="negative-sampling", help="(%(default)s)")
-    option("--seed", type=at_least(0), metavar="N", help="other random numbers")
-    option("--textbook", action="store_true", help="one word pair at a time: slow, same numbers")
+    option("--iterations", type=count, metavar="N", help="how many (%(default)s)")
+    option("--dimension", type=count, metavar="D", help="of the vectors (%(default)s)")
+    option("--window", type=integer(1, 2**32), metavar="C", help="words on a side (%(default)s)")
+    option("--negatives", type=count, metavar="K", help="for a word pair (%(default)s)")
+    option("--step", type=positive, help="halved each 20,000 iterations (%(default)s)")
+    option("--loss", choices=textbook.LOSSES, help="(%(default)s)")
+    option("--seed", type=integer(0, 2**32), metavar="N", help="other random numbers")
+    option("--float32", action="store_true", help="single precision: faster, other last digits")
+    option("--textbook", action="store_true", help="by the functions of word2vec.py: in minutes")
 
     option = parser.add_argument_group("results").add_argument
     option("--output", type=Path, default=".", metavar="FOLDER", help="for saves and pictures (.)")
     option("--fresh", action="store_true", help="remove all saves in that folder, and start anew")
     option("--words", type=Path, metavar="FILE", help="draw the words in this file")
     option("--loss-curve", action="store_true", help="draw loss_curve.png too")
+    option("--animate", type=Path, metavar="FILE", help="draw the training as a GIF")
     option(
         "--export",
         type=Path,
@@ -107,21 +136,26 @@ def parse_options(arguments=None):
         metavar="FOLDER",
         help="write vectors.tsv and metadata.tsv for the embedding projector of TensorBoard",
     )
+    option("--overwrite", action="store_true", help="whatever is in the way of an export or GIF")
 
+    names = [field.name for field in fields(Settings)]
+    parser.set_defaults(**{field.name: field.default for field in fields(Settings)})
     options = parser.parse_args(arguments)
-    if options.seed is not None and options.seed >= 2**32:
-        parser.error("argument --seed: must be below 2**32")
-    if options.min_count is not None and options.corpus is None:
-        parser.error("argument --min-count: needs --corpus")
-    return options
+    for name in ("min_count", "tokenise"):
+        if options.corpus is None and getattr(options, name) != getattr(Settings, name):
+            parser.error(f"argument --{name.replace('_', '-')}: needs --corpus")
+    if options.float32 and options.textbook:
+        parser.error("argument --float32: word2vec.py computes in double precision")
+    return Settings(**{name: getattr(options, name) for name in names}), options
 
 
-def at_least(minimum):
-    """A type for argparse: an integer not below the minimum."""
+def integer(minimum, limit=None):
+    """A type for argparse: an integer from the minimum on, and below the limit if there is one."""
 
     def integer(text):
-        if int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"must be at least {minimum}, not {text}")
+        if int(text) < minimum or (limit and int(text) >= limit):
+            below = f" and below {limit}" if limit else ""
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}{below}, not {text}")
         return int(text)
 
     return integer
@@ -145,245 +179,277 @@ def load_dataset(repeats=None):
     return dataset, "Stanford Sentiment Treebank"
 
 
-def load_text(options):
-    """The text to train on and its name: `--corpus`, or else the dataset."""
-    if options.corpus is None:
-        return load_dataset(options.repeats)
+def load_text(settings):
+    """The text to train on and its name: `corpus`, or else the dataset."""
+    if settings.corpus is None:
+        return load_dataset(settings.repeats)
     random.seed(DATA_SEED)
-    text = TextCorpus(options.corpus, repeats=options.repeats, min_count=options.min_count or 1)
-    return text, os.fsencode(options.corpus.name).decode("utf-8", "replace")
+    text = TextCorpus(
+        settings.corpus,
+        repeats=settings.repeats,
+        min_count=settings.min_count,
+        tokenise=settings.tokenise,
+    )
+    return text, os.fsencode(settings.corpus.name).decode("utf-8", "replace")
 
 
-def initial_vectors(V, D, seed=None):
-    """Seed both generators and draw the start: centre vectors, then outside vectors of zero."""
+def initial_vectors(V, settings):
+    """Seed both generators and draw the start: V centre vectors, then V outside vectors of zero."""
+    D, seed = settings.dimension, settings.seed
     random.seed(SEED if seed is None else seed)
     np.random.seed(NUMPY_SEED if seed is None else seed)
-    wordVectors = np.zeros((2 * V, D))
-    wordVectors[:V] = np.random.rand(V, D)
-    wordVectors[:V] -= 0.5
-    wordVectors[:V] /= D
+    wordVectors = np.zeros((2 * V, D), dtype=np.float32 if settings.float32 else np.float64)
+    wordVectors[:V] = (np.random.rand(V, D) - 0.5) / D
     return wordVectors
 
 
-def textbook_objective(dataset, options):
-    """The function for `sgd` as the assignment has it."""
-    loss = LOSSES[options.loss]
-    if options.loss == "negative-sampling":
-        loss = partial(loss, K=options.negatives)
-    tokens = dataset.tokens()
-    return lambda wordVectors: word2vec.word2vec_sgd_wrapper(
-        word2vec.skipgram, tokens, wordVectors, dataset, options.window, loss
-    )
+def fast_loss(settings):
+    """The vectorised loss, or None where fast/vectorised.py is not there, as in a course kit."""
+    try:
+        from fast import vectorised
+    except ImportError as error:
+        if "vectorised" not in str(error):
+            raise
+        return None
+    negative_sampling = settings.loss == "negative-sampling"
+    return vectorised.NegSampling() if negative_sampling else vectorised.naive_softmax
 
 
-def fast_objective(dataset, options, worker=None):
-    """The same function with the same draws, a minibatch at a time."""
-    if options.loss == "negative-sampling":
-        sampler = BulkSampler(dataset, options.window, options.negatives)
-        prepare = partial(minibatch.lay_out, V=len(dataset.tokens()))
-        lossAndGradient = vectorised.NegSampling()
-    else:
-        sampler = BulkSampler(dataset, options.window, 0)
-        prepare = minibatch.split_windows
-        lossAndGradient = vectorised.naive_softmax_loss
-    stream = MinibatchStream(sampler, prepare, word2vec.BATCH_SIZE, worker)
-    return MinibatchObjective(stream, lossAndGradient)
+def fast_objective(dataset, settings, worker=None, loss_and_gradient=None):
+    """The function for `sgd`: minibatches drawn ahead, by default the vectorised loss of each."""
+    K = settings.negatives if settings.loss == "negative-sampling" else 0
+    sampler = BulkSampler(dataset, settings.window, K)
+    stream = MinibatchStream(sampler, textbook.BATCH_SIZE, worker)
+    return MinibatchObjective(stream, loss_and_gradient or fast_loss(settings))
 
 
-def settings_of(dataset, options):
-    """What decides the result of a run besides the number of iterations."""
-    names = ["dimension", "window", "step", "loss", "seed"]
-    if options.loss == "negative-sampling":
-        names.append("negatives")
-    # Dropping rare words shows in the fingerprint, since that is of the text without them.
-    text = {"corpus": dataset.fingerprint(), "repeats": dataset.repeats}
-    return {**text, **{name: getattr(options, name) for name in names}}
+def textbook_objective(dataset, settings):
+    """The same function as the assignment has it: word2vec.py's functions on whole arrays."""
+    return textbook.textbook_objective(their_functions(settings), dataset)
 
 
-def train(dataset, options, worker=None, progress=sgd.print_progress):
-    """Train as the options say, saving to and resuming from `options.output`: (2V, D)."""
-    wordVectors = initial_vectors(len(dataset.tokens()), options.dimension, options.seed)
-    make = textbook_objective if options.textbook else partial(fast_objective, worker=worker)
-    with np.errstate(over="ignore", invalid="ignore"):  # sgd stops at what is not finite
-        return sgd.sgd(
-            make(dataset, options),
-            wordVectors,
-            options.step,
-            options.iterations,
-            None,
-            True,
-            PRINT_EVERY,
-            progress=progress,
-            folder=options.output,
-            settings=settings_of(dataset, options),
+def their_functions(settings):
+    """The functions of the word2vec.py that is here."""
+    word2vec = handed_in.load("word2vec")
+    return textbook.Functions(word2vec, settings.loss, settings.window, settings.negatives)
+
+
+def choose_objective(dataset, settings, worker, by_textbook, log):
+    """The function for `sgd`, and whether it computes what this package's word2vec.py does.
+
+    That is found out by comparing word2vec.py with the fast path, on some minibatches.
+    """
+    functions = their_functions(settings)
+    start = random.getstate()
+    fast = fast_loss(settings)
+    f = fast_objective(dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words))
+    f.begin()
+    verdict = textbook.check(functions, dataset, settings.dimension, fast)
+    agrees = fast is not None and not verdict.difference
+    if agrees and not by_textbook:
+        log("word2vec.py agrees with the fast path, which computes the same in seconds")
+        return f, True
+    if settings.float32:
+        raise UserError("--float32 is for the fast path, from which this word2vec.py differs")
+
+    whole, seconds = verdict.whole, verdict.seconds
+    if settings.loss == "naive-softmax":
+        whole = "the naive softmax touches every outside vector"
+    f.loss_and_gradient = textbook.Textbook(functions, dataset.words)
+    if whole:
+        f = textbook_objective(dataset, settings)
+        dataset.forget_subsample()
+        random.setstate(start)
+        seconds = textbook.seconds_of(f, initial_vectors(len(dataset.words), settings))
+        dataset.forget_subsample()
+        random.setstate(start)
+    log(what_differs(verdict, fast))
+    slowly = f" on whole arrays ({whole})" if whole else ""
+    time = duration(seconds * settings.iterations)
+    log(f"Training by the functions of word2vec.py{slowly}: about {time} in all")
+    return f, agrees
+
+
+def what_differs(verdict, fast):
+    """What the check has found, in a line for people."""
+    if fast is None and not verdict.difference:
+        return "word2vec.py draws windows and negatives as the assignment does"
+    if not verdict.difference:
+        return "word2vec.py agrees with the fast path"
+    grader = handed_in.FOLDER / "autograder"
+    advice = "; `python autograder .` names the mistake" if grader.is_dir() else ""
+    return f"word2vec.py is not right: {verdict.difference}{advice}"
+
+
+def train(dataset, settings, folder, worker=None, progress=None, by_textbook=False, log=print):
+    """Train by the word2vec.py and sgd.py that are here: (2V, D).
+
+    Saves to and resumes from `folder`. `progress` is told what `sgd.Progress` has.
+    """
+    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
+    progress = progress or (lambda _: None)
+    sgd = handed_in.load("sgd")
+    handed_in.check_sgd(sgd)
+    ours = handed_in.digest("sgd") == handed_in.OUR_SGD
+    origin = handed_in.fingerprint()
+    wordVectors = initial_vectors(len(dataset.words), settings)
+    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)
+    in_saves = settings.in_saves(dataset, None if ours and is_right else origin)
+    takes_settings = handed_in.takes_settings(sgd)
+    check_record(folder, in_saves, keep=not takes_settings)
+    # The products are too small to be worth a second thread, which would cost the worker its core.
+    # sgd stops at what is not finite.
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+        if takes_settings:
+            return sgd.sgd(
+                f,
+                wordVectors,
+                settings.step,
+                settings.iterations,
+                None,
+                True,
+                PRINT_EVERY,
+                progress=progress,
+                folder=folder,
+                settings=in_saves,
+            )
+        log("sgd.py takes the course's seven arguments: it prints and saves in its own way")
+        return handed_in.call_seven_arguments(
+            sgd, f, wordVectors, settings.step, settings.iterations, folder, progress
         )
 
 
-# ------------------------------------------------------------------------------------- pictures
-def words_to_draw(options, dataset):
-    """The words for the picture that the text has; says which it has not."""
-    words = PLOT_WORDS
-    if options.words is not None:
-        words = [word for _, line in read_lines(options.words) for word in line.lower().split()]
-        words = list(dict.fromkeys(words))
-    tokens = dataset.tokens()
-    missing = [word for word in words if word not in tokens]
-    if len(missing) < len(words):
-        if missing:
-            print(f"Not in the text, so not in the picture: {' '.join(missing)}")
-        return [word for word in words if word in tokens]
-    if options.words is not None:
-        raise RunError(f"none of the words in {options.words} is in the text")
-    print("No picture: none of the assignment's words is in the text; choose others with --words")
-    return []
+def check_record(folder, in_saves, keep):
+    """Raise UserError if the saves in a folder are an sgd.py's of another run.
+
+    `keep` says that the sgd.py to come saves no settings, so that they are kept beside its saves.
+    """
+    path = Path(folder) / RECORD
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if saves.newest_save(folder) is None:
+        path.unlink(missing_ok=True)
+    elif recorded != in_saves and (keep or recorded):
+        raise UserError(f"the saves in {folder} are of other files or settings; {fresh_advice(folder)}")
+    if keep:
+        with replacing(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(in_saves, indent=2) + "\n")
 
 
-def draw_words(words, dataset, wordVectors, title, path):
-    """Draw the centre vectors of some words."""
-    from utils.plot import save_word_plot  # matplotlib takes a while, and may be broken
-
-    rows = [dataset.tokens()[word] for word in words]
-    left_out = save_word_plot(path, words, wordVectors[rows], title)
-    if left_out:
-        print(f"No room in the picture for {len(left_out)} words: {' '.join(left_out)[:60]} ...")
-
-
-def draw_loss(curve, title, path):
-    """Draw how the loss went down."""
-    from utils.plot import save_loss_curve
-
-    if curve.iterations[0] > PRINT_EVERY:
-        title += f"; resumed, so only from iteration {curve.iterations[0]:,} on"
-    save_loss_curve(path, curve, sgd.ANNEAL_EVERY, title)
-
-
-# ------------------------------------------------------------------------------------- results
-@contextlib.contextmanager
-def output_folder(options):
-    """Make the folder, see that all results can be written, and keep other runs out of it."""
-    folder = options.output
-    with contextlib.ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(open(folder / ".run.lock", "ab"))
-            if not get_datasets.try_lock(lock):
-                where = folder.resolve()
-                raise RunError(f"another run is at work in {where}; wait, or use --output")
-            check_writable(folder / sgd.params_file("", options.iterations))
-        except OSError as error:
-            raise RunError(f"cannot write to {folder}: {error.strerror}; use --output") from None
-        check_exports(options)
-        yield
-
-
-def check_exports(options):
-    """Raise RunError if an export cannot be written; makes the projector's folder."""
-    paths = [options.export] if options.export else []
-    try:
-        if options.export_projector:
-            options.export_projector.mkdir(parents=True, exist_ok=True)
-            paths += [options.export_projector / name for name in PROJECTOR_FILES]
-        for path in paths:
-            check_writable(path)
-    except OSError as error:
-        raise RunError(f"cannot write {error.filename}: {error.strerror}") from None
-
-
-def by_frequency(dataset, wordVectors):
-    """All words and their centre vectors, the most frequent first, as word2vec's files have it."""
-    order = np.argsort(-dataset.frequencies, kind="stable")
-    return [dataset.words[i] for i in order], wordVectors[order]
-
-
-def write_results(dataset, wordVectors, words, curve, title, options):
-    """Write all that was asked for, and say where it is."""
-    folder = options.output
-    results = []
-    if options.export or options.export_projector:
-        words_of_all, centers = by_frequency(dataset, wordVectors)
-        exports = (options.export, write_text), (options.export_projector, write_projector)
-        results += [
-            (path, partial(write, words=words_of_all, vectors=centers))
-            for path, write in exports
-            if path is not None
-        ]
-    if words:
-        draw = partial(draw_words, words, dataset, wordVectors, title)
-        results.append((folder / "word_vectors.png", draw))
-    if options.loss_curve and curve.iterations:
-        results.append((folder / "loss_curve.png", partial(draw_loss, curve, title)))
-    elif options.loss_curve:
-        print("No loss curve: the run was done already; --fresh does it again")
-
-    for path, write in results:
-        try:
-            write(path)
-        except Exception as error:  # whatever is wrong with drawing, the training is done
-            problem = f"{path} could not be made: {error!r}"
-            raise RunError(f"the vectors are saved, but {problem}") from error
-        print(f"Saved {path.resolve()}")
+def check_memory(dataset, settings):
+    """Raise UserError if vectors or minibatches of these settings need more than the machine has."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    D, K, itemsize = settings.dimension, settings.negatives, 8
+    pairs = textbook.BATCH_SIZE * 2 * min(settings.window, dataset.longest_sentence())
+    needs = {
+        f"vectors of {D:,} numbers for {len(dataset.words):,} words": 2 * len(dataset.words) * D,
+        f"the {K:,} negatives of each of {pairs:,} word pairs": pairs * (K + 1) * (D + 4),
+    }
+    for what, numbers in needs.items():
+        if numbers * itemsize > memory:
+            need, have = numbers * itemsize / 2**30, memory / 2**30
+            raise UserError(f"{what} need {need:,.0f} GiB; this machine has {have:,.0f} GiB")
 
 
 # ------------------------------------------------------------------------------------- the run
-def run(options):
+def run(settings, options):
     """Do it all: data, training, results."""
-    curve = LossCurve()
-    with output_folder(options):
-        with contextlib.ExitStack() as stack:
-            worker = None
-            if not options.textbook:
-                with stopping.deaf_children():
-                    worker = stack.enter_context(Worker())
-            dataset, name = load_text(options)
-            print(f"Training on {name}: {len(dataset.words):,} words")
-            words = words_to_draw(options, dataset)
-            if options.fresh:
-                sgd.remove_saves(options.output)
-            display = stack.enter_context(ProgressDisplay(options.iterations))
-            wordVectors = train(dataset, options, worker, lambda p: (display(p), curve(p)))
-        print(f"Saved {Path(sgd.params_file(options.output, options.iterations)).resolve()}")
-        title = f"{name}, {options.iterations:,} iterations"
-        write_results(dataset, wordVectors, words, curve, title, options)
+    folder = options.output
+    handed_in.load("word2vec")  # what is wrong with these two is better said at once
+    sgd = handed_in.load("sgd")
+    with results.output_folder(settings, options):
+        with Worker() as worker:  # starts up while the data is loaded
+            dataset, name = load_text(settings)
+            check_memory(dataset, settings)
+            print(f"Training on {name}: {len(dataset.words) - 1:,} words and {dataset.words[-1]}")
+            if settings.float32 and settings.corpus is None:
+                print("In single precision the published numbers are not met")
+            make_room(folder, dataset, settings, options)
+            gallery = results.Gallery(dataset, name, settings, options)
+            with ProgressDisplay(settings.iterations, lines=handed_in.takes_settings(sgd)) as display:
+                wordVectors = train(
+                    dataset,
+                    settings,
+                    folder,
+                    worker,
+                    lambda progress: (display(progress), gallery(progress)),
+                    options.textbook,
+                    display.log,
+                )
+        gallery.write(wordVectors)
 
 
-def run_with_advice(options):
+def make_room(folder, dataset, settings, options):
+    """Remove the saves with `--fresh`; set those of another text aside if the dataset is trained on.
+
+    So what was trained on a stand-in for the treebank is not in its way.
+    """
+    if options.fresh and saves.newest_save(folder):
+        print(f"Removing {describe_saves(folder)}")
+        saves.remove_saves(folder)
+    elif settings.corpus is None and saved_text(folder) not in (None, dataset.fingerprint()):
+        print(f"The saves of another text are kept in {saves.set_aside(folder).resolve()}")
+
+
+def saved_text(folder):
+    """The fingerprint of the text that the newest save in a folder is of, or None."""
+    sgd, path = handed_in.load("sgd"), Path(folder) / RECORD
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))["corpus"]
+    newest = saves.newest_save(folder)
+    if newest is None or not handed_in.takes_settings(sgd):
+        return None
+    with contextlib.suppress(sgd.SaveError):  # sgd will say what is wrong with it
+        return (sgd.read_save(folder, newest).settings or {}).get("corpus")
+
+
+def describe_saves(folder):
+    """The saves in a folder, and what they took to make."""
+    number, seconds = len(saves.saved_iterations(folder)), saves.seconds_to_make(folder)
+    cost = "" if seconds is None else f", about {duration(seconds)} of training"
+    what = f"the {number} saves" if number > 1 else "the save"
+    return f"{what} in {Path(folder).resolve()} (up to {saves.newest_save(folder):,}{cost})"
+
+
+def fresh_advice(folder):
+    """What to do about saves that are in the way."""
+    return f"use --output for another folder, or --fresh to remove {describe_saves(folder)}"
+
+
+def run_with_advice(settings, options):
     """`run`, with what to do about saves of another run, or after a step that was too large."""
     try:
-        run(options)
-    except sgd.SaveError as error:
-        if isinstance(error.__cause__, OSError):
-            raise  # the disk is the trouble
-        raise RunError(f"{error}; to remove all saves there and start anew, use --fresh") from error
-    except sgd.DivergenceError as error:
-        fresh = " and --fresh" if last_save(options) else ""
-        raise RunError(f"{error} with --step{fresh}") from error
+        run(settings, options)
+    except Exception as error:
+        kind = type(error).__name__ if type(error).__module__ == "sgd" else ""
+        if kind == "SaveError":
+            is_disk = isinstance(error.__cause__, OSError)
+            hint = "" if is_disk else f"; {fresh_advice(options.output)}"
+            raise UserError(f"{error}{hint}") from error
+        if kind == "DivergenceError":
+            fresh = " and --fresh" if saves.newest_save(options.output) else ""
+            raise UserError(f"{error} with --step{fresh}") from error
+        raise
 
 
-def last_save(options):
-    """The number of the last save that this run could go on from, or None."""
-    try:
-        saves = sgd.saved_iterations(options.output)
-    except (OSError, sgd.SaveError):  # what matters has been said already
-        return None
-    return max((n for n in saves if n <= options.iterations), default=None)
-
-
-def advice(options):
+def advice(settings, options):
     """What becomes of a run that was stopped."""
-    save = last_save(options)
+    save = None
+    with contextlib.suppress(OSError):  # what matters has been said already
+        save = saves.newest_save(options.output, settings.iterations)
     if save is None:
         return " before the first save"
     again = "without --fresh" if options.fresh else "the same command"
-    return f"; {again} goes on from {sgd.params_file(options.output, save)}"
+    return f"; {again} goes on from {saves.params_file(options.output, save)}"
 
 
-def main():
+def main(arguments=None):
     """Run, and turn what goes wrong into one line and an exit status."""
-    options = parse_options()
-    errors = (RunError, CorpusError, get_datasets.DatasetError, sgd.SaveError, WorkerError)
-    stopping.run_command(
-        "run.py", partial(run_with_advice, options), errors, partial(advice, options)
-    )
+    settings, options = parse_options(arguments)
+    action = partial(run_with_advice, settings, options)
+    stopping.run_command("run.py", action, advice=partial(advice, settings, options))
 
 
 if __name__ == "__main__":

@@ -10,18 +10,17 @@ outside vector side by side. The regularisation is the best on dev; test is look
 """
 
 import os
+import sys
+
+if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from utils import stopping
 
 if __name__ == "__main__":
     stopping.exit_when_signalled("sentiment.py")  # the imports take a while
 
-# The products are small, and on one thread their sums are the same each time.
-for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
 import argparse
-import contextlib
 import json
 import tempfile
 import time
@@ -34,18 +33,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import classification_report, confusion_matrix
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 import run
-import sgd
-from fast.stream import Worker, WorkerError
-from utils import get_datasets
+from fast.stream import Worker
+from utils import saves
 from utils.files import check_writable, replacing
 from utils.progress import duration
-from utils.treebank import CorpusError
-from utils.vectors import VectorsError, read_checkpoint, read_text
+from utils.stopping import UserError
+from utils.vectors import read_checkpoint, read_text
 
 STRENGTHS = [float(f"{10 ** (power / 2):.2g}") for power in range(0, 11)]  # of regularisation
 RANDOM_SEED = 224  # of the vectors that know nothing
+OUTPUTS = ("sentiment_confusion.png", "sentiment_regularisation.png", "sentiment_errors.txt")
+LARGEST = 1e100  # of the numbers in vectors, far below where their squares overflow
 FIVE_CLASSES = ("very negative", "negative", "neutral", "positive", "very positive")
 TWO_CLASSES = ("negative", "positive")
 BRACKETS = {"-lrb-": "(", "-rrb-": ")"}  # as the treebank has them, and most texts
@@ -57,10 +58,6 @@ SWEEP = (  # dimension, iterations, step
     (50, 40000, 3),
     (100, 80000, 3),
 )
-
-
-class SentimentError(RuntimeError):
-    """What keeps the figures from being made; the message says what and what to do."""
 
 
 # ------------------------------------------------------------------------------------- options
@@ -95,7 +92,18 @@ class WordVectors(NamedTuple):
 
     index: dict
     vectors: np.ndarray
-    source: str
+    path: Path
+    note: str = ""
+
+    @property
+    def source(self):
+        """Where the vectors are from, and their size, for people."""
+        return f"{self.path}, {self.width}"
+
+    @property
+    def width(self):
+        """The size of the vectors, for people."""
+        return f"{self.vectors.shape[1]} numbers a word{self.note}"
 
     def covered(self, word):
         """The row of a word, or None."""
@@ -104,46 +112,75 @@ class WordVectors(NamedTuple):
 
 def load_vectors(options, dataset):
     """The `WordVectors` that the options ask for."""
-    path = options.vectors or newest_checkpoint([options.output, Path(".")])
+    path = options.vectors or newest_save([options.output, Path(".")], dataset)
     if path.suffix == ".npy":
-        return side_by_side(read_checkpoint(path), dataset, path)
-    wanted = {*dataset.tokens(), *BRACKETS.values()}
-    index, vectors = read_text(path, wanted)
-    if not index:
-        raise SentimentError(f"{path} has no vector for any word of the sentences")
-    return WordVectors(index, vectors, f"{path}, {vectors.shape[1]} numbers a word")
+        words = side_by_side(read_checkpoint(path), dataset, path)
+    else:
+        index, vectors = read_text(path, {*dataset.tokens(), *BRACKETS.values()})
+        if not index:
+            raise UserError(f"{path} has no vector for any word of the sentences")
+        words = WordVectors(index, vectors, path)
+    largest = np.abs(words.vectors).max()
+    if largest > LARGEST:
+        raise UserError(
+            f"{path} has numbers as large as {largest:.0e}, which no classifier can be fitted to: "
+            "train again with a smaller step"
+        )
+    return words
 
 
-def newest_checkpoint(folders):
-    """The save of the highest iteration in the first folder that has any."""
+def newest_save(folders, dataset):
+    """The newest save of the dataset's words in the first folder that has one."""
+    others = {}
     for folder in folders:
-        saves = sgd.saved_iterations(folder) if folder.is_dir() else []
-        if saves:
-            return Path(sgd.params_file(folder, max(saves)))
-    raise SentimentError(
-        f"no saved_params_N.npy in {folders[0].resolve()}: make one with `python run.py`, or give "
-        "vectors with --vectors FILE"
+        for iteration in reversed(saves.saved_iterations(folder)):
+            path = saves.params_file(folder, iteration)
+            V = words_in_save(path)
+            if V in (None, len(dataset.words)):
+                if others:
+                    print(f"Not taken, for they are of other texts: {', '.join(map(str, others))}")
+                return path
+            others[path] = V
+    where = folders[0].resolve()
+    if not others:
+        raise UserError(
+            f"no saved_params_N.npy in {where}: make one with `python run.py`, or give "
+            "vectors with --vectors FILE"
+        )
+    path, V = next(iter(others.items()))
+    raise another_text(path, V, dataset)
+
+
+def words_in_save(path):
+    """For how many words a save has vectors; None if it cannot be read."""
+    try:
+        return len(np.load(path, mmap_mode="r", allow_pickle=False)) // 2
+    except Exception:  # whatever broken bytes lead to: `read_checkpoint` tells it
+        return None
+
+
+def another_text(path, V, dataset):
+    """The `UserError` for a save of V words, which are not those of the dataset."""
+    return UserError(
+        f"{path} has the vectors of {V:,} words, but the sentences here have "
+        f"{len(dataset.words):,}: it was trained on another text. Train on these with `python "
+        "run.py`, or export its vectors with run.py --export, and give them with --vectors"
     )
 
 
-def side_by_side(wordVectors, dataset, source):
+def side_by_side(wordVectors, dataset, path):
     """Centre and outside vectors (2V, D) as `WordVectors` (V, 2D)."""
     V = len(dataset.words)
     if len(wordVectors) != 2 * V:
-        raise SentimentError(
-            f"{source} has the vectors of {len(wordVectors) // 2:,} words, but the sentences here "
-            f"have {V:,}: it was trained on another text; export its vectors with run.py --export, "
-            "and give them with --vectors"
-        )
+        raise another_text(path, len(wordVectors) // 2, dataset)
     both = np.hstack((wordVectors[:V], wordVectors[V:]))
-    source = f"{source}, {both.shape[1]} numbers a word (centre and outside vector)"
-    return WordVectors(dataset.tokens(), both, source)
+    return WordVectors(dataset.tokens(), both, path, " (centre and outside vector)")
 
 
 def random_like(words):
     """`WordVectors` of the same words and width that know nothing."""
     vectors = np.random.RandomState(RANDOM_SEED).standard_normal(words.vectors.shape)
-    return words._replace(vectors=vectors, source="random")
+    return words._replace(vectors=vectors, path=None)
 
 
 # ------------------------------------------------------------------------------------- data
@@ -223,6 +260,11 @@ def per_cent(correct):
     return 100 * float(np.mean(correct))
 
 
+def standard_error(accuracy, part):
+    """Of an accuracy in per cent on a part, by chance in which sentences are in it."""
+    return (accuracy * (100 - accuracy) / len(part.labels)) ** 0.5
+
+
 def largest(part):
     """The most frequent class of a part."""
     return np.argmax(np.bincount(part.labels))
@@ -278,70 +320,102 @@ def write_errors(path, part, predicted, names):
                 file.write(f"{names[label]}\t{names[guess]}\t{' '.join(sentence)}\n")
 
 
-def draw(folder, parts, words, result, names):
+def draw(folder, parts, words, result, names, data):
     """Draw the confusion matrix and the curve of the regularisation; their paths."""
     from utils import plot  # matplotlib takes a while
 
     test, share = parts["test"], majority(parts)["dev"]
+    title = f"{data}\nVectors: {short_name(words.path)}, {words.width}\n"
     counts = confusion_matrix(
         test.labels, result.model.predict(features(test, words)), labels=range(len(names))
     )
-    paths = [folder / "sentiment_confusion.png", folder / "sentiment_regularisation.png"]
-    title = f"Test sentences, {result.accuracy['test']:.1f} % of them right"
-    plot.save_confusion_matrix(paths[0], counts, names, title)
+    paths = [folder / name for name in OUTPUTS[:2]]
+    right = f"{result.accuracy['test']:.1f}% of the {len(test.labels):,} test sentences are right"
+    plot.save_confusion_matrix(paths[0], counts, names, title + right)
+    curves = {
+        f"{name}, {len(parts[name].labels):,} sentences": (
+            accuracies,
+            [standard_error(accuracy, parts[name]) for accuracy in accuracies],
+        )
+        for name, accuracies in result.curves.items()
+    }
     plot.save_regularisation_curve(
         paths[1],
         STRENGTHS,
-        result.curves,
+        curves,
         result.strength,
         ("largest class of dev", share),
-        "Accuracy by strength of the regularisation",
+        title + "Accuracy by strength of the regularisation",
     )
     return paths
 
 
+def short_name(path):
+    """The name of a file, at most 50 letters of it, as text that can be drawn."""
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    return name if len(name) <= 50 else f"{name[:40]} \N{HORIZONTAL ELLIPSIS} {name[-7:]}"
+
+
 def check_outputs(options):
-    """Make the output folder, and raise SentimentError unless all can be written."""
+    """Make the output folder, and raise UserError unless all can be written."""
+    paths = [options.output / name for name in OUTPUTS]
+    if options.json is not None:
+        paths.append(options.json)
+    path = options.output
     try:
         options.output.mkdir(parents=True, exist_ok=True)
-        for path in (options.output / "sentiment_errors.txt", options.json):
-            if path is not None:
-                check_writable(path)
-    except OSError as error:
-        raise SentimentError(f"cannot write {error.filename}: {error.strerror}") from None
+        for path in paths:
+            check_writable(path)
+    except OSError as error:  # which names a temporary file
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
 # ------------------------------------------------------------------------------------- the command
-def load_parts(binary):
-    """The dataset, its `Part`s and the names of the classes."""
-    dataset, name = run.load_dataset()
-    classes = {dataset.categorify(label) for label in dataset.sent_labels()}
-    if classes <= {0, 4} and not binary:
-        print(f"These are the {name}: they are just negative or positive, so there are two classes")
+class Data(NamedTuple):
+    """The sentences, and what is known of them."""
+
+    dataset: object
+    name: str
+    parts: dict  # "train", "dev" and "test" -> `Part`
+    classes: tuple  # their names
+
+
+def load_data(binary):
+    """The `Data` of the Stanford Sentiment Treebank, or of what stands in for it."""
+    dataset, title = run.load_dataset()
+    labels = {dataset.categorify(label) for label in dataset.sent_labels()}
+    if labels <= {0, 4} and not binary:
+        print(
+            f"These are the {title}: they are just negative or positive, so there are two classes"
+        )
         binary = True
     parts = split(dataset, binary)
     for name, part in parts.items():
         if len(set(part.labels)) < 2:
-            raise SentimentError(f"{dataset.path}: the {name} sentences are not of several classes")
-    return dataset, parts, TWO_CLASSES if binary else FIVE_CLASSES
+            raise UserError(f"{dataset.path}: the {name} sentences are not of several classes")
+    return Data(dataset, title, parts, TWO_CLASSES if binary else FIVE_CLASSES)
 
 
 def evaluate(options):
     """Print and write all that is known of one set of vectors."""
     check_outputs(options)
-    dataset, parts, names = load_parts(options.binary)
-    words = load_vectors(options, dataset)
+    data = load_data(options.binary)
+    parts, names = data.parts, data.classes
+    words = load_vectors(options, data.dataset)
     result = classify(parts, words)
     rows = {
         "word vectors": result.accuracy,
+        "  their standard error": {
+            name: standard_error(result.accuracy[name], part) for name, part in parts.items()
+        },
         "random vectors": classify(parts, random_like(words)).accuracy,
         "largest class of each part": majority(parts),
         "largest class of train": largest_of_train(parts),
     }
     report(parts, words, result, rows, names)
 
-    paths = draw(options.output, parts, words, result, names)
-    paths.append(options.output / "sentiment_errors.txt")
+    paths = draw(options.output, parts, words, result, names, data.name)
+    paths.append(options.output / OUTPUTS[2])
     dev = parts["dev"]
     write_errors(paths[-1], dev, result.model.predict(features(dev, words)), names)
     if options.json:
@@ -353,7 +427,7 @@ def evaluate(options):
             "classes": len(names),
         }
         with replacing(options.json, "w", encoding="utf-8") as file:
-            json.dump(figures, file, indent=2)
+            file.write(json.dumps(figures, indent=2) + "\n")
         paths.append(options.json)
     for path in paths:
         print(f"Saved {path.resolve()}")
@@ -365,8 +439,9 @@ def sweep(options):
     print_row(*header, "test, random vectors")
     print_row(*["---"] * (len(header) + 1))
     for dimension, iterations, step in SWEEP:
+        settings = run.Settings(dimension=dimension, iterations=iterations, step=step)
         began = time.monotonic()
-        parts, words = train_vectors(dimension, iterations, step, options.binary)
+        parts, words = train_vectors(settings, options.binary)
         took = duration(time.monotonic() - began)
         good = classify(parts, words).accuracy
         chance = classify(parts, random_like(words)).accuracy
@@ -379,32 +454,21 @@ def print_row(*cells):
     print(f"| {' | '.join(map(str, cells))} |")
 
 
-def train_vectors(dimension, iterations, step, binary):
+def train_vectors(settings, binary):
     """The `Part`s, and the `WordVectors` of a run of run.py whose saves are not kept."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        with stopping.deaf_children():
-            worker = stack.enter_context(Worker())
-        settings = {"dimension": dimension, "iterations": iterations, "step": step}
-        settings["output"] = folder
-        options = run.parse_options([f"--{name}={value}" for name, value in settings.items()])
-        dataset, parts, _ = load_parts(binary)  # anew each time, as each run draws a subsample
-        wordVectors = run.train(dataset, options, worker, progress=lambda _: None)
-        return parts, side_by_side(wordVectors, dataset, "a run of run.py")
+    with tempfile.TemporaryDirectory() as folder, Worker() as worker:
+        data = load_data(binary)  # anew each time, as each run draws a subsample
+        wordVectors = run.train(data.dataset, settings, folder, worker, log=lambda _: None)
+        return data.parts, side_by_side(wordVectors, data.dataset, Path(folder))
 
 
-def main():
+def main(arguments=None):
     """Evaluate, and turn what goes wrong into one line and an exit status."""
-    options = parse_options()
-    errors = (
-        SentimentError,
-        VectorsError,
-        CorpusError,
-        get_datasets.DatasetError,
-        sgd.SaveError,
-        WorkerError,
-    )
-    action = partial(sweep if options.sweep else evaluate, options)
-    stopping.run_command("sentiment.py", action, errors)
+    options = parse_options(arguments)
+    # The products are small, and on one thread their sums are the same each time.
+    with threadpool_limits(1):
+        action = partial(sweep if options.sweep else evaluate, options)
+        stopping.run_command("sentiment.py", action)
 
 
 if __name__ == "__main__":

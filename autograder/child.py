@@ -198,7 +198,7 @@ def quadratic(tables):
 def linear(slope):
     """f(x) = sum(g x) and its gradient."""
     g = np.array(slope)
-    return lambda x: (float(np.sum(g * x)), g.copy())
+    return lambda x: (float(g @ x), g.copy())
 
 
 def noisy(task):
@@ -208,7 +208,7 @@ def noisy(task):
 
     def f(x):
         r = random.random()
-        return float(r * np.sum(g * x)), r * g
+        return float(r * (g @ x)), r * g
 
     return f
 

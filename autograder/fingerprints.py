@@ -27,6 +27,7 @@ sys.path.insert(0, str(HERE.parent))  # this file may be run as a script
 from fast.sampler import BulkSampler  # noqa: E402
 from utils.files import replacing  # noqa: E402
 from utils.get_datasets import SST_FOLDER  # noqa: E402
+from utils.stopping import UserError, run_command  # noqa: E402
 from utils.treebank import Corpus  # noqa: E402
 
 FILE = HERE / "fingerprints.json"
@@ -40,10 +41,6 @@ TOLERANCE_SINGLE = 1e-3  # for vectors that were rounded to float32
 DOCS = HERE.parent / "docs" / "grading.md"
 # Smoothed losses of the correct run.
 LOG = {10: 19.061546, 4000: 19.285125, 8000: 14.235772, 20000: 10.307666, 40000: 9.812206}
-
-
-class UnreadableVectors(ValueError):
-    """A file that holds no array; the message says which and why."""
 
 
 class Fault(NamedTuple):
@@ -492,13 +489,13 @@ def check_log(log):
 
 
 def read_vectors(path):
-    """The array in an .npy file; raises `UnreadableVectors`."""
+    """The array in an .npy file; raises `UserError`."""
     try:
         return np.load(path, allow_pickle=False)
     except OSError as error:
-        raise UnreadableVectors(f"cannot read {path}: {error.strerror or error}") from error
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise UnreadableVectors(f"{path} is not an array that np.save has written") from error
+        raise UserError(f"{path} is not an array that np.save has written") from error
 
 
 def main(arguments):
@@ -519,7 +516,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UnreadableVectors as error:
-        sys.exit(f"fingerprints.py: {error}")
+    run_command("fingerprints.py", lambda: main(sys.argv[1:]))

@@ -1,17 +1,27 @@
 """Texts of one's own: what a file may look like, rare words, repeats, and runs on them."""
 
 import collections
+import gzip
 import random
+import re
 
 import numpy as np
 import pytest
 from conftest import run_python
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import run
-import sgd
-from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus, fitting_repeats
+from utils.treebank import (
+    ASCII_TOKEN,
+    Corpus,
+    CorpusError,
+    StanfordSentiment,
+    TextCorpus,
+    any_token,
+    fitting_repeats,
+    split_off_punctuation,
+)
 
 TEXT = "The cat sat on the mat\nA dog sat on the cat\nThe mat sat\n"
 
@@ -36,10 +46,11 @@ def test_a_text_is_lower_cased_and_numbered_by_first_appearance(tmp_path):
     [
         TEXT.encode("utf-8-sig"),
         TEXT.replace("\n", "\r\n").encode("utf-8"),
+        TEXT.replace("\n", "\r").encode("utf-8"),
         TEXT.replace(" ", "\t \u3000").encode("utf-8"),
         TEXT.strip().encode("utf-8"),
     ],
-    ids=["byte-order mark", "Windows", "other white space", "no last line end"],
+    ids=["byte-order mark", "Windows", "old Macintosh", "other white space", "no last line end"],
 )
 def test_other_ways_to_write_the_same_text(tmp_path, content):
     plain = TextCorpus(written(tmp_path, TEXT))
@@ -60,18 +71,52 @@ def test_a_long_line_is_one_sentence(tmp_path):
     assert corpus.numSentences() == 1 and len(corpus.sentences()[0]) == 400_000
 
 
+def test_a_packed_text_is_read_as_it_is(tmp_path):
+    text = TEXT * 1000 + "caf\u00e9\n"
+    packed = written(tmp_path, gzip.compress(text.encode("utf-8-sig")), "text.txt.gz")
+    plain = written(tmp_path, text)
+    assert TextCorpus(packed).fingerprint() == TextCorpus(plain).fingerprint()
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"fine\nbro\xffken\n", "line 2: not UTF-8"),
-        ("utf-16".encode("utf-16"), "line 1: not UTF-8"),
+        (b"fine\nbro\xffken\n", "line 2: not UTF-8 (invalid start byte)"),
+        (b"fine\rfine\r\ncut \xe4\xb8", "line 3: not UTF-8 (unexpected end of data)"),
+        (b"fine\n" * 9999 + b"\xc0", "line 10000: not UTF-8 (invalid start byte)"),
+        ("a text".encode("utf-16"), "is UTF-16 or no text; UTF-8 is needed: iconv -f UTF-16"),
+        ("a text".encode("utf-16-le"), "is UTF-16 or no text"),
+        ("a text".encode("utf-16-be"), "is UTF-16 or no text"),
+        ("a text".encode("utf-32"), "is UTF-16 or no text"),
+        (gzip.compress(b"a text"), "is packed by gzip: give it a name that ends with .gz"),
         (b"", "has no words"),
         (b"\xef\xbb\xbf \n\r\n", "has no words"),
+        (b"word\n Word word\n", "has one word only: 'word'"),
     ],
 )
 def test_a_file_that_is_no_text_is_told(tmp_path, content, message):
-    with pytest.raises(CorpusError, match=message):
-        TextCorpus(written(tmp_path, content))
+    path = written(tmp_path, content)
+    with pytest.raises(CorpusError, match=re.escape(message)) as raised:
+        TextCorpus(path)
+    assert str(raised.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a text", gzip.compress(b"a text" * 999)[:-9], gzip.compress(b"a text")[:15] + b"\xff" * 20],
+    ids=["not packed", "cut", "damaged"],
+)
+def test_a_packed_text_that_is_not_whole_is_told(tmp_path, content):
+    path = written(tmp_path, content, "text.gz")
+    with pytest.raises(CorpusError, match="text.gz is not a whole .gz file: "):
+        TextCorpus(path)
+
+
+def test_too_few_words_are_told_with_the_limit(tmp_path):
+    path = written(tmp_path, TEXT)
+    with pytest.raises(CorpusError) as raised:
+        TextCorpus(path, min_count=5)
+    assert str(raised.value) == f"{path} has no words that occur 5 times"
 
 
 def test_a_missing_file_is_told_without_advice_about_the_treebank(tmp_path):
@@ -81,23 +126,77 @@ def test_a_missing_file_is_told_without_advice_about_the_treebank(tmp_path):
     assert str(raised.value) == f"cannot read {path}: No such file or directory"
 
 
+LINE_ENDS = [b"\n", b"\r", b"\r\n", b" ", b"word", b"\xc3\xa9", b"\xff", b"\xe2\x80\xa8"]
+
+
 @given(st.binary(max_size=80))
 def test_any_bytes_are_a_corpus_or_one_error(tmp_path_factory, content):
     path = written(tmp_path_factory.mktemp("c"), content)
     try:
-        corpus = TextCorpus(path)
+        TextCorpus(path)
     except CorpusError as error:
-        assert "\n" not in str(error)
-        assert (
-            b"\xff" in content
-            or not content.split()
-            or "not UTF-8" in str(error)
-            or (not content.decode("utf-8-sig").split())
-        )
+        assert str(path) in str(error) and "\n" not in str(error)
+
+
+@given(st.lists(st.text().map(str.encode) | st.sampled_from(LINE_ENDS)).map(b"".join))
+def test_any_text_is_read_by_its_lines(tmp_path_factory, content):
+    assume(2 * content.count(0) < len(content))  # which are taken for UTF-16
+    path = written(tmp_path_factory.mktemp("c"), content)
+    try:
+        words = content.decode("utf-8-sig").lower().split()
+    except UnicodeDecodeError:
+        words = []
+    if len(set(words)) < 2:
+        with pytest.raises(CorpusError) as raised:
+            TextCorpus(path)
+        assert str(path) in str(raised.value) and "\n" not in str(raised.value)
     else:
-        lines = content.decode("utf-8-sig").lower().split("\n")
-        expected = [line.split() for line in lines if line.split()]
-        assert [s for s in corpus.sentences() if s] == expected
+        lines = re.split("\r\n|\r|\n", content.decode("utf-8-sig").lower())
+        assert [s for s in TextCorpus(path).sentences() if s] == [
+            line.split() for line in lines if line.split()
+        ]
+
+
+# ------------------------------------------------------------------------------------- punctuation
+@pytest.mark.parametrize(
+    "text, tokens",
+    [
+        ("It's \"half-baked\", isn't it...", "It's \" half - baked \" , isn't it . . ."),
+        ("'quoted' rock'n'roll dogs'", "' quoted ' rock'n'roll dogs '"),
+        ("don\u2019t \u2018so\u2019", "don\u2019t \u2018 so \u2019"),
+        ("3.5 snake_case \u2013 x<y", "3 . 5 snake_case \u2013 x < y"),
+        ("cafe\u0301, caf\u00e9!", "cafe\u0301 , caf\u00e9 !"),
+        (
+            "\u0939\u093f\u0928\u094d\u0926\u0940\u0964",
+            "\u0939\u093f\u0928\u094d\u0926\u0940 \u0964",
+        ),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        (" \t\u3000", ""),
+    ],
+)
+def test_punctuation_is_split_off_and_words_stay_whole(text, tokens):
+    assert split_off_punctuation(text) == tokens.split()
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_quick_pattern_for_ascii_has_the_tokens_of_the_one_for_all(text):
+    assert ASCII_TOKEN.findall(text) == any_token().findall(text)
+
+
+@given(st.text())
+def test_splitting_off_punctuation_loses_nothing_but_white_space(text):
+    assert "".join(split_off_punctuation(text)) == "".join(text.split())
+
+
+def test_a_text_is_tokenised_when_asked_for(tmp_path):
+    path = written(tmp_path, "Bad, bad film!\nA film (good).\n")
+    assert TextCorpus(path).words[:2] == ["bad,", "bad"]
+    corpus = TextCorpus(path, tokenise=True)
+    assert corpus.sentences()[0] == ["bad", ",", "bad", "film", "!"]
+    assert corpus.words == ["bad", ",", "film", "!", "a", "(", "good", ")", ".", "UNK"]
 
 
 # ------------------------------------------------------------------------------------- rare words
@@ -150,33 +249,35 @@ def novel(tmp_path):
     return written(tmp_path, "\n".join(lines), "novel.txt")
 
 
-def options_for(novel, *more):
-    """The options of a short run on a text."""
-    arguments = ["--corpus", novel, "--output", novel.parent / "out", "--iterations", "30", *more]
-    return run.parse_options(list(map(str, arguments)))
+def settings_for(novel, *more):
+    """The settings of a short run on a text."""
+    arguments = ["--corpus", novel, "--iterations", "30", *more]
+    return run.parse_options(list(map(str, arguments)))[0]
 
 
-def test_a_text_trains_as_the_textbook_trains_it(novel, capsys):
-    fast, slow = options_for(novel), options_for(novel, "--textbook", "--fresh")
-    results = []
-    for options in (fast, slow):
-        sgd.remove_saves(str(options.output))
-        options.output.mkdir(exist_ok=True)
-        results.append(run.train(run.load_text(options)[0], options))
+def test_a_text_trains_as_the_textbook_trains_it(novel, tmp_path):
+    settings, results = settings_for(novel), []
+    for by_textbook in (False, True):
+        folder = tmp_path / f"textbook {by_textbook}"
+        folder.mkdir()
+        dataset, _ = run.load_text(settings)
+        results.append(run.train(dataset, settings, folder, by_textbook=by_textbook))
     np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
 
 
 def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
-    def settings(*more):
-        options = options_for(novel, *more)
-        return run.settings_of(run.load_text(options)[0], options)
+    def in_saves(*more):
+        settings = settings_for(novel, *more)
+        return settings.in_saves(run.load_text(settings)[0])
 
-    before = settings()
-    assert settings("--repeats", "30", "--min-count", "2") == before  # it changes nothing
-    assert settings("--repeats", "2") != before
-    assert settings("--min-count", "50") != before
-    novel.write_text(novel.read_text(encoding="utf-8") + " w0", encoding="utf-8")
-    assert settings() != before
+    before = in_saves()
+    assert in_saves("--repeats", "30", "--min-count", "2") == before  # it changes nothing
+    assert in_saves("--tokenise") == before
+    assert in_saves("--repeats", "2") != before
+    assert in_saves("--min-count", "50") != before
+    novel.write_text(novel.read_text(encoding="utf-8") + " w0.", encoding="utf-8")
+    assert in_saves() != before
+    assert in_saves("--tokenise") != in_saves()
 
 
 def test_a_save_of_another_text_is_refused(novel):
@@ -195,9 +296,7 @@ def test_a_run_on_a_text_needs_no_treebank(novel, project):
     )
     assert result.returncode == 0, result.stderr
     assert not (project / "utils" / "datasets").exists()
-    assert result.stdout.startswith("Training on novel.txt: 61 words\n")
-    assert "No picture: none of the assignment's words is in the text" in result.stdout
-    assert not (novel.parent / "o" / "word_vectors.png").exists()
+    assert result.stdout.startswith("Training on novel.txt: 60 words and UNK\n")
 
 
 def test_words_are_drawn_from_a_file(novel):

@@ -387,7 +387,6 @@ STATE_OBJECTS = {
     "negative": (3, (*random.Random(1).getstate()[1][:-1], -5), None),
     "position": (3, (*random.Random(1).getstate()[1][:-1], 9999), None),
     "code": Order(),
-    "list": list(random.Random(1).getstate()),
 }
 MORE = pickle.dumps({"smoothed_loss": 1.5, "settings": {"step": 0.3}})
 

@@ -1,4 +1,4 @@
-"""The pictures besides the assignment's: many words, the loss of a run, and those of sentiment."""
+"""The pictures besides the assignment's: any words, the loss of a run, and those of sentiment."""
 
 import warnings
 
@@ -15,9 +15,9 @@ def kept(monkeypatch):
     axes_of_all = []
     save = plot.save
 
-    def keep(axes, path):
+    def keep(axes, path, metadata=None):
         axes_of_all.append(axes)
-        save(axes, path)
+        save(axes, path, metadata)
 
     monkeypatch.setattr(plot, "save", keep)
     return axes_of_all
@@ -29,37 +29,13 @@ def is_png(path):
 
 
 # ------------------------------------------------------------------------------------- words
-@pytest.mark.parametrize("n, spread", [(100, 1.0), (60, 0.0)])
-def test_labels_of_many_words_do_not_overlap(tmp_path, kept, n, spread):
-    words = [f"word-{i}" for i in range(n)]
-    vectors = spread * np.random.RandomState(0).randn(n, 5)
-    left_out = plot.save_word_plot(tmp_path / "w.png", words, vectors, "title")
-    axes = kept[0]
-    assert {label.get_text() for label in axes.texts} == set(words) - set(left_out)
-    renderer = axes.figure.canvas.get_renderer()
-    frame = axes.get_window_extent(renderer)
-    # The extent of an annotation covers its arrow as well, so take the text's alone.
-    boxes = [super(type(t), t).get_window_extent(renderer) for t in axes.texts]
-    for i, box in enumerate(boxes):
-        assert not box.count_overlaps(boxes[:i])
-        assert frame.x0 <= box.x0 and box.x1 <= frame.x1
-        assert frame.y0 <= box.y0 and box.y1 <= frame.y1
-
-
-def test_words_without_room_are_left_out_and_told(tmp_path, kept):
-    words = ["a-word-that-is-quite-long" * 3] * 60
-    left_out = plot.save_word_plot(tmp_path / "w.png", words, np.zeros((60, 4)), "title")
-    assert 0 < len(left_out) < 60
-    assert len(kept[0].texts) == 60 - len(left_out)
-
-
 @pytest.mark.parametrize("dimension", [1, 2, 10])
 def test_any_dimension_and_any_letters_make_a_picture(tmp_path, dimension):
     words = ["$5", "$x^$", "中文", "_a_", "%", "\\frac"]
     vectors = np.random.RandomState(0).randn(len(words), dimension)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot.save_word_plot(tmp_path / "w.png", words, vectors, "my $corpus^$.txt")
+        plot.save_word_plot(tmp_path / "w.png", {"": words}, vectors, "my $corpus^$.txt")
     assert is_png(tmp_path / "w.png")
 
 
@@ -105,12 +81,34 @@ def test_the_confusion_matrix_has_counts_and_shares_of_the_true_class(tmp_path, 
     assert [label.get_text() for label in kept[0].get_yticklabels()] == ["negative", "positive"]
 
 
-def test_the_regularisation_curve_marks_what_was_chosen(tmp_path, kept):
-    curves = {"train": [30.0, 29.0, 27.0], "dev": [29.0, 29.5, 26.0]}
+def test_texts_of_the_confusion_matrix_lie_in_the_figure(tmp_path, kept):
+    names = ("very negative", "negative", "neutral", "positive", "very positive")
+    title = "Stanford Sentiment Treebank\nVectors: saved_params_40000.npy, 20 numbers a word\n28.5% right"
+    plot.save_confusion_matrix(tmp_path / "c.png", 100 * np.eye(5, dtype=int), names, title)
+    figure = kept[0].figure
+    renderer = figure.canvas.get_renderer()
+    boxes = [label.get_window_extent(renderer) for label in kept[0].get_xticklabels()]
+    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:]))
+    whole = figure.get_tightbbox(renderer)  # in inches
+    assert whole.x0 >= 0 and whole.y0 >= 0
+    assert np.all((whole.x1, whole.y1) <= figure.get_size_inches())
+
+
+def test_the_regularisation_curve_marks_what_was_chosen_and_the_standard_error(tmp_path, kept):
+    curves = {
+        "train": ([30.0, 29.0, 27.0], [0.5, 0.5, 0.5]),
+        "dev": ([29.0, 29.5, 26.0], [1.4, 1.4, 1.3]),
+    }
     plot.save_regularisation_curve(
         tmp_path / "r.png", [1, 10, 100], curves, 10, ("largest class", 26), "title"
     )
     assert is_png(tmp_path / "r.png")
     train, dev, chosen, baseline = kept[0].get_lines()
-    assert list(dev.get_ydata()) == curves["dev"]
+    assert list(dev.get_ydata()) == curves["dev"][0]
     assert chosen.get_xdata()[0] == 10 and baseline.get_ydata()[0] == 26
+    _, band = kept[0].collections
+    vertices = band.get_paths()[0].vertices
+    heights = vertices[vertices[:, 0] == 100, 1]
+    np.testing.assert_allclose([heights.min(), heights.max()], [24.7, 27.3])
+    texts = [text.get_text() for text in kept[0].get_legend().get_texts()]
+    assert "\N{PLUS-MINUS SIGN} 1 standard error" in texts and "dev" in texts

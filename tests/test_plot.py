@@ -8,13 +8,15 @@ import pytest
 from conftest import ROOT, run_python
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgba
+from matplotlib.text import Text
+from PIL import Image
 
 from utils import plot
+from utils.labels import place_labels
+from utils.word_choice import ASSIGNMENT_WORDS
 
-WORDS = (
-    "great cool brilliant wonderful well amazing worth sweet enjoyable boring bad dumb annoying "
-    "female male queen king man woman rain snow hail coffee tea"
-).split()
+WORDS = [word for group in ASSIGNMENT_WORDS.values() for word in group]
 
 
 def assignments_coordinates(vectors):
@@ -29,7 +31,7 @@ def assignments_coordinates(vectors):
 @given(st.integers(2, 30), st.integers(2, 10), st.integers(0, 2**32 - 1))
 def test_coordinates_are_the_assignments_up_to_their_sign(n, D, seed):
     vectors = np.random.RandomState(seed).randn(n, D)
-    coordinates, shares = plot.project(vectors)
+    coordinates, directions, shares = plot.project(vectors)
     expected = assignments_coordinates(vectors)
     assert coordinates.shape == (n, 2)
     signs = np.where(np.sum(coordinates * expected, axis=0) < 0, -1, 1)
@@ -41,7 +43,8 @@ def test_coordinates_are_the_assignments_up_to_their_sign(n, D, seed):
 @given(st.integers(3, 30), st.integers(2, 10), st.integers(0, 2**32 - 1))
 def test_shares_are_those_of_the_variance(n, D, seed):
     vectors = np.random.RandomState(seed).randn(n, D)
-    coordinates, shares = plot.project(vectors)
+    coordinates, directions, shares = plot.project(vectors)
+    np.testing.assert_allclose(coordinates, (vectors - vectors.mean(axis=0)) @ directions)
     expected = coordinates.var(axis=0) / vectors.var(axis=0).sum()
     np.testing.assert_allclose(shares, expected, atol=1e-10)
 
@@ -49,7 +52,7 @@ def test_shares_are_those_of_the_variance(n, D, seed):
 @pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
 def test_the_picture_does_not_depend_on_the_signs_that_svd_chooses(monkeypatch, signs):
     vectors = np.random.RandomState(1).randn(24, 10)
-    expected, _ = plot.project(vectors)
+    expected, *_ = plot.project(vectors)
     svd = np.linalg.svd
 
     def other_svd(matrix):
@@ -63,7 +66,7 @@ def test_the_picture_does_not_depend_on_the_signs_that_svd_chooses(monkeypatch, 
 
 def test_the_picture_moves_with_the_points_and_not_with_their_place():
     vectors = np.random.RandomState(1).randn(24, 10)
-    expected, _ = plot.project(vectors)
+    expected, *_ = plot.project(vectors)
     np.testing.assert_allclose(plot.project(vectors + 7)[0], expected, atol=1e-12)
     np.testing.assert_allclose(plot.project(vectors[::-1])[0], expected[::-1], atol=1e-12)
 
@@ -71,38 +74,12 @@ def test_the_picture_moves_with_the_points_and_not_with_their_place():
 @pytest.mark.parametrize("vectors", [np.ones((5, 3)), np.zeros((1, 4)), np.eye(2)[[0, 0]]])
 def test_points_that_are_all_the_same_lie_in_the_middle(vectors):
     with np.errstate(all="raise"):
-        coordinates, shares = plot.project(vectors)
+        coordinates, directions, shares = plot.project(vectors)
     np.testing.assert_allclose(coordinates, 0, atol=1e-12)
     np.testing.assert_allclose(shares, 0, atol=1e-12)
 
 
 # ------------------------------------------------------------------------------------- labels
-@pytest.fixture
-def drawn(tmp_path, monkeypatch):
-    """A function that draws words; returns the picture's path, its frame and its labels' boxes."""
-
-    def draw(words, vectors):
-        axes_of = []
-        spread_labels = plot.spread_labels
-
-        def spread(axes, labels):
-            axes_of.append(axes)
-            return spread_labels(axes, labels)
-
-        monkeypatch.setattr(plot, "spread_labels", spread)
-        path = tmp_path / "words.png"
-        plot.save_word_plot(path, words, vectors, "A title")
-        (axes,) = axes_of
-        renderer = axes.figure.canvas.get_renderer()
-        labels = {}
-        for text in axes.texts:
-            box = text.get_bbox_patch().get_window_extent(renderer)  # the words, not the lines
-            labels[text.get_text()] = box
-        return path, axes.get_window_extent(renderer), labels
-
-    return draw
-
-
 POINTS = {
     "random": np.random.RandomState(1).randn(24, 10),
     "all but one together": np.vstack((np.ones((23, 10)), np.zeros((1, 10)))),
@@ -115,44 +92,136 @@ POINTS = {
 }
 
 
+def boxes_of(picture):
+    """The box (x0, y0, x1, y1) in pixels of each label, (n, 4), without its line."""
+    renderer = picture.axes.figure.canvas.get_renderer()
+    return np.array(
+        [Text.get_window_extent(label, renderer).extents for label in picture.labels.values()]
+    )
+
+
+def dots_of(picture):
+    """The dots in pixels, (n, 2)."""
+    return picture.axes.transData.transform(picture.dots.get_offsets())
+
+
+def assert_apart_and_inside(boxes, dots, frame):
+    """No label overlaps another or covers a dot; all are in the frame."""
+    assert np.all(boxes[:, :2] >= frame[:2]) and np.all(boxes[:, 2:] <= frame[2:])
+    for a, b in itertools.combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+    inside = (boxes[:, None, :2] < dots) & (dots < boxes[:, None, 2:])
+    assert not inside.all(axis=2).any()
+
+
 @pytest.mark.parametrize("points", POINTS)
-def test_labels_are_all_there_inside_and_apart(drawn, points):
-    path, frame, labels = drawn(WORDS, POINTS[points])
-    assert sorted(labels) == sorted(WORDS)
-    for box in labels.values():
-        assert frame.x0 <= box.x0 and box.x1 <= frame.x1
-        assert frame.y0 <= box.y0 and box.y1 <= frame.y1
-    for a, b in itertools.combinations(labels.values(), 2):
-        assert a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
-    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+def test_labels_are_all_there_inside_apart_and_beside_the_dots(points):
+    picture = plot.draw_words(ASSIGNMENT_WORDS, POINTS[points], "A title")
+    assert [label.get_text() for label in picture.labels.values()] == WORDS
+    assert picture.left_out == []
+    frame = picture.axes.get_window_extent().extents
+    boxes, dots = boxes_of(picture), dots_of(picture)
+    assert_apart_and_inside(boxes, dots, frame)
+    for box, dot, label in zip(boxes, dots, picture.labels.values()):
+        distance = np.linalg.norm(dot - np.clip(dot, box[:2], box[2:]))
+        assert distance < 15 or label.arrow_patch.get_visible()
 
 
-def test_one_word_makes_a_picture(drawn):
-    path, _, labels = drawn(["rain"], np.ones((1, 10)))
-    assert list(labels) == ["rain"]
-    assert path.stat().st_size > 5000
+def test_a_label_that_has_room_stands_to_the_right_of_its_dot_without_a_line():
+    picture = plot.draw_words({"": ["a", "b"]}, np.eye(2), "A title")
+    for box, dot, label in zip(boxes_of(picture), dots_of(picture), picture.labels.values()):
+        assert 3 < box[0] - dot[0] < 15
+        assert abs((box[1] + box[3]) / 2 - dot[1]) < 2
+        assert not label.arrow_patch.get_visible()
+
+
+@pytest.mark.parametrize("size", [(1.0, 1.0), (3.0, 1.0)])
+@pytest.mark.parametrize("n", [1, 30, 150])
+def test_places_of_many_labels_are_apart_and_their_lines_cross_no_label(n, size):
+    points = 7 + np.random.RandomState(0).rand(n, 2) * (66, 36)
+    sizes = np.tile(size, (n, 1))
+    centres, far = place_labels(points, sizes, (0, 0, 80, 50))
+    boxes = np.hstack((centres - sizes / 2, centres + sizes / 2))
+    placed = ~np.isnan(centres[:, 0])
+    assert placed.mean() > 0.9
+    assert_apart_and_inside(boxes[placed], points, (0, 0, 80, 50))
+    between = np.linspace(0, 1, 20)[1:-1, None]
+    for i in np.flatnonzero(placed & far):
+        line = points[i] + between * (centres[i] - points[i])
+        others = boxes[placed & (np.arange(n) != i)]
+        within = (others[:, None, :2] + 0.2 < line) & (line < others[:, None, 2:] - 0.2)
+        assert not within.all(axis=2).any()
+
+
+def test_labels_that_hinder_others_make_way():
+    # The second label's only place beside its point is the one that the first would like best.
+    points, sizes = np.array([[5.0, 0.5], [9.5, 0.5]]), np.array([[3.0, 1.0], [3.0, 1.0]])
+    _, far = place_labels(points, sizes, (0, 0, 10, 1))
+    assert not far.any()
+
+
+def test_labels_without_room_are_left_out_and_told():
+    words = ["a-word-that-is-quite-long" * 3] * 60
+    picture = plot.draw_words({"": words}, np.zeros((60, 4)), "title")
+    assert 0 < len(picture.left_out) < 60
+    assert len(picture.labels) == len(picture.axes.texts) == 60 - len(picture.left_out)
+
+
+# ------------------------------------------------------------------------------------- the picture
+@pytest.mark.parametrize("stretch", [(1, 1), (20, 1), (1, 1e-9)])
+def test_both_axes_have_one_scale_and_the_figure_suits_the_points(stretch):
+    vectors = np.random.RandomState(0).randn(24, 2) * stretch
+    axes = plot.draw_words(ASSIGNMENT_WORDS, vectors, "A title").axes
+    (x0, y0), (x1, y1) = axes.transData.transform([(0, 0), (1, 1)])
+    assert x1 - x0 == pytest.approx(y1 - y0)
+    steps = [np.diff(axis.get_majorticklocs()) for axis in (axes.xaxis, axes.yaxis)]
+    np.testing.assert_allclose(np.concatenate(steps), steps[0][0])
+    width, height = axes.figure.get_size_inches()
+    assert 6 < width < 11 and 4 < height < 9
+
+
+def test_groups_have_their_colour_and_a_legend():
+    picture = plot.draw_words(ASSIGNMENT_WORDS, POINTS["random"], "A title")
+    legend = picture.axes.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == list(ASSIGNMENT_WORDS)
+    colors = [to_rgba(handle.get_color()) for handle in legend.get_lines()]
+    assert len(set(colors)) == 4
+    expected = np.repeat(colors, [13, 6, 3, 2], axis=0)
+    np.testing.assert_array_equal(picture.dots.get_facecolors(), expected)
+    labels = [to_rgba(label.get_color()) for label in picture.labels.values()]
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_a_single_group_needs_no_legend():
+    assert plot.draw_words({"": ["a", "b"]}, np.eye(2), "title").axes.get_legend() is None
 
 
 @pytest.mark.parametrize("word", ["$", "$x$", "a_b^{", "%s", "$\\nonsense$", "cafe\u0301", ""])
-def test_words_are_drawn_as_they_are_and_not_as_formulas(drawn, word):
-    _, _, labels = drawn([word, "tea"], np.eye(2))
-    assert sorted(labels) == sorted([word, "tea"])
+def test_words_are_drawn_as_they_are_and_not_as_formulas(tmp_path, word):
+    groups = {word: [word], "drinks": ["tea"]}
+    picture = plot.draw_words(groups, np.eye(2), word)
+    assert [label.get_text() for label in picture.labels.values()] == [word, "tea"]
+    plot.save(picture.axes, tmp_path / "w.png")
 
 
 def test_a_picture_is_replaced_whole_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "words.png"
     path.write_bytes(b"old")
-    plot.save_word_plot(path, WORDS, POINTS["random"], "A title")
+    arguments = ASSIGNMENT_WORDS, POINTS["random"], "A title", {"params": "\u03b1 1", "b": "2"}
+    plot.save_word_plot(path, *arguments)
     first = path.read_bytes()
-    plot.save_word_plot(path, WORDS, POINTS["random"], "A title")
+    plot.save_word_plot(path, *arguments)
     assert path.read_bytes() == first  # the same points make the same picture
     assert os.listdir(tmp_path) == ["words.png"]
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert (image.text["params"], image.text["b"]) == ("\u03b1 1", "2")
 
 
 def test_no_display_is_needed_nor_a_backend_that_has_one(tmp_path):
     code = (
         "import sys, numpy; sys.path.insert(0, sys.argv[1]); from utils import plot; "
-        "plot.save_word_plot('words.png', ['a', 'b'], numpy.eye(2), 'title'); "
+        "plot.save_word_plot('words.png', {'': ['a', 'b']}, numpy.eye(2), 'title'); "
         "print('matplotlib.pyplot' in sys.modules)"
     )
     result = run_python("-c", code, ROOT, cwd=tmp_path, MPLBACKEND="TkAgg", DISPLAY=":99")

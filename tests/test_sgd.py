@@ -98,16 +98,15 @@ def test_sparse_and_dense_gradients_give_the_same_bits(n_rows, n_columns, seed):
         values = rng.randn(len(rows), n_columns)
         gradient = np.zeros_like(x)
         gradient[rows] = values
-        ways = {"dense": gradient, "rows": (rows, values), "taken": (rows, values, x[rows])}
+        ways = {"dense": gradient, "rows": (rows, values)}
         return 1.0, ways[way]
 
     x0 = np.random.RandomState(seed).randn(n_rows, n_columns)
     results = []
-    for way in ("dense", "rows", "taken"):
+    for way in ("dense", "rows"):
         random.seed(seed)
         results.append(sgd(lambda x: f(x, way), x0, 0.3, 20, progress=quiet))
     np.testing.assert_array_equal(results[0], results[1])
-    np.testing.assert_array_equal(results[0], results[2])
 
 
 def test_the_step_is_halved_after_every_20000_iterations():
@@ -245,7 +244,7 @@ def test_a_run_stopped_and_started_again_ends_with_the_same_bits(folder, monkeyp
             progress=told.append,
             folder=name,
         )
-        return x, random.getstate(), [p._replace(speed=0) for p in told]
+        return x, random.getstate(), [p._replace(speed=0, params=None) for p in told]
 
     x, state, told = run(60, "whole")
     run(stop, "parts")
@@ -438,15 +437,6 @@ def test_a_folder_with_a_star_in_its_name_is_taken_as_it_is(folder):
         save_params(len(name) * 10, np.array(1.0), folder=name)
     save_params(30, np.array(1.0), folder="ab")
     assert sgd_module.saved_iterations("a*") == [20]
-
-
-def test_all_saves_can_be_removed_and_nothing_else(folder):
-    save_params(10, np.array(1.0))
-    save_params(20, np.array(1.0))
-    Path("saved_params_30.npy").write_bytes(b"")
-    Path("word_vectors.png").write_bytes(b"")
-    sgd_module.remove_saves(".")
-    assert files(folder) == ["word_vectors.png"]
 
 
 # ------------------------------------------------------------------------------------- divergence

@@ -338,9 +338,10 @@ def error_of(function, *arguments):
     [
         lambda text: b"\xef\xbb\xbf" + text,
         lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: text.replace(b"\n", b"\r"),
         lambda text: text.rstrip(b"\n"),
     ],
-    ids=["byte-order mark", "CRLF", "no newline at the end"],
+    ids=["byte-order mark", "CRLF", "CR", "no newline at the end"],
 )
 def test_text_files_of_other_systems_are_read_alike(small, change):
     expected = StanfordSentiment(small)
@@ -384,14 +385,14 @@ def test_broken_utf8_is_named_with_its_line(small):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"", "the corpus has no words"),
-        (b"sentence_index\tsentence\n", "the corpus has no words"),
-        (b"sentence_index\tsentence\n1\t \n", "the corpus has no words"),
+        (b"", "datasetSentences.txt has no words"),
+        (b"sentence_index\tsentence\n", "datasetSentences.txt has no words"),
+        (b"sentence_index\tsentence\n1\t \n", "datasetSentences.txt has no words"),
         (b"header\nno tab here\n", "line 2: cannot read 'no tab here'"),
         (b"header\nx\tno number\n", "line 2: cannot read"),
         (b"header\n1\tgood\n\n", "line 3: cannot read ''"),
         (b"header\n" + bytes(range(256)) * 9, "datasetSentences.txt, line"),
-        (b"\x00" * 100, "the corpus has no words"),
+        (b"\x00" * 100, "datasetSentences.txt is UTF-16 or no text"),
     ],
 )
 def test_sentences_that_are_none_are_named(small, content, message):

@@ -1,5 +1,6 @@
 """Files of word vectors: what is written is read back, by gensim too, and bad ones are told."""
 
+import gzip
 import math
 
 import numpy as np
@@ -10,9 +11,14 @@ from hypothesis import strategies as st
 
 from utils.treebank import Corpus, StanfordSentiment
 from utils.vectors import (
+    PROJECTOR_FILES,
     VectorsError,
+    is_export,
+    is_projector,
+    newest_checkpoint,
     read_checkpoint,
     read_text,
+    split_checkpoint,
     write_projector,
     write_text,
 )
@@ -245,6 +251,104 @@ def test_a_checkpoint_is_not_unpickled(tmp_path):
     np.savez(tmp_path / "v.npz", VECTORS)
     with pytest.raises(VectorsError):
         read_checkpoint(tmp_path / "v.npz")
+
+
+def test_the_newest_checkpoint_is_that_of_the_highest_number_in_the_first_folder(tmp_path):
+    for name in ("a/saved_params_9.npy", "a/saved_params_10.npy", "b/saved_params_90.npy"):
+        written_at(tmp_path / name)
+    for name in ("saved_params_99.npy.tmp", "saved_params_0100.npy", "my_saved_params_999.npy"):
+        written_at(tmp_path / "a" / name)
+    a, b, none = tmp_path / "a", tmp_path / "b", tmp_path / "none"
+    assert newest_checkpoint([a, b]) == a / "saved_params_10.npy"
+    assert newest_checkpoint([none, str(b), a]) == b / "saved_params_90.npy"
+    with pytest.raises(VectorsError, match="no saved_params_N.npy in .*none: make one with"):
+        newest_checkpoint([none, tmp_path])
+
+
+def test_a_checkpoint_is_centre_vectors_then_outside_vectors():
+    array = np.arange(12).reshape(6, 2)
+    centers, outside = split_checkpoint(array, ["a", "b", "UNK"], "v.npy")
+    assert centers.tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert outside.tolist() == [[6, 7], [8, 9], [10, 11]]
+
+
+@pytest.mark.parametrize("V", [2, 4])
+def test_a_checkpoint_of_another_text_is_told(V):
+    with pytest.raises(VectorsError, match=f"v.npy has the vectors of 3 words, .* have {V}: "):
+        split_checkpoint(np.zeros((6, 2)), ["a"] * V, "v.npy")
+
+
+# ------------------------------------------------------------------------------------- exports
+def written_at(path, content=b""):
+    """The path of a new file, for which a folder is made if need be."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("n", [1, 9])
+def test_an_export_is_known_by_its_first_two_lines(tmp_path, n):
+    write_text(tmp_path / "v.txt", WORDS[:n], VECTORS[:n])
+    assert is_export(tmp_path / "v.txt")
+    first_two = (tmp_path / "v.txt").read_bytes().split(b"\n")[:2]
+    assert is_export(written_at(tmp_path / "v.txt", b"\n".join(first_two) + b"\n\xff ..."))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"9 4\n",
+        b"9 4\nthe 1 2 3\n",
+        b"9 4\nthe 1 2 3 4 5\n",
+        b"9 4\nthe 1 2 3 nan\n",
+        b"the 1 2 3 4\nrock 1 2 3 4\n",  # GloVe, which we do not write
+        b"A text.\nOf two sentences.\n",
+        b"\xff\xfe9\0",
+        b"\x93NUMPY\x01\0",
+    ],
+)
+def test_other_files_are_no_exports(tmp_path, content):
+    assert not is_export(written_at(tmp_path / "v.txt", content))
+
+
+def test_what_is_not_there_is_no_export(tmp_path):
+    assert not is_export(tmp_path / "none.txt")
+    assert not is_export(tmp_path)
+    assert not is_projector(tmp_path)
+
+
+def test_a_projector_is_known_by_the_beginning_of_its_files(tmp_path):
+    write_projector(tmp_path, WORDS, VECTORS)
+    assert is_projector(tmp_path)
+    for name, other in zip(PROJECTOR_FILES, (b"1.5\ttwo\n", b"name\tvalue\n")):
+        good = (tmp_path / name).read_bytes()
+        for content in (b"", other, b"\xff"):
+            written_at(tmp_path / name, content)
+            assert not is_projector(tmp_path)
+        written_at(tmp_path / name, good)
+    (tmp_path / PROJECTOR_FILES[1]).unlink()
+    assert not is_projector(tmp_path)
+
+
+@pytest.mark.parametrize("write", [write_text, write_projector])
+def test_what_cannot_be_written_is_named_by_its_own_path(tmp_path, write):
+    folder = tmp_path / "none"
+    target = folder / "v.txt" if write is write_text else folder
+    expected = target if write is write_text else folder / PROJECTOR_FILES[0]
+    with pytest.raises(FileNotFoundError) as raised:
+        write(target, WORDS, VECTORS)
+    assert raised.value.filename == str(expected) and ".tmp" not in str(raised.value)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as raised:
+        write_text(tmp_path / "folder", WORDS, VECTORS)
+    assert raised.value.filename == str(tmp_path / "folder") and ".tmp" not in str(raised.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_packed_vectors_are_read_as_they_are(tmp_path):
+    packed = written_at(tmp_path / "v.txt.gz", gzip.compress(b"2 2\na 1 2\nb 3 4\n"))
+    assert read_text(packed)[1].tolist() == [[1, 2], [3, 4]]
 
 
 # ------------------------------------------------------------------------------------- run.py

@@ -1,12 +1,61 @@
-"""Files that are there whole or not at all."""
+"""Texts read line by line, and files that are there whole or not at all."""
 
+import codecs
 import contextlib
 import errno
+import gzip
+import io
 import os
 import tempfile
+import zlib
 from pathlib import Path
 
+GZIP = b"\x1f\x8b"  # the first bytes of each such file
 
+
+# ------------------------------------------------------------------------------------- reading
+def read_lines(path, error_type, hint=""):
+    """Numbered lines of a UTF-8 text without their ends, from 1.
+
+    A line ends with LF, CRLF or CR; a byte-order mark is dropped; a file whose name ends with .gz
+    is unpacked on the way. Raises `error_type` for a file that cannot be read, with the hint what
+    to do, for one that is no UTF-8 text, and for broken UTF-8, naming the line.
+    """
+    number = 0
+    try:
+        with open_binary(path) as file:
+            check_text(path, file.peek(1), error_type)
+            # Text is decoded in blocks of many lines, so broken bytes are kept, to be found below.
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
+            for number, line in enumerate(text, 1):
+                if not line.isascii():
+                    line.encode("utf-8", "surrogateescape").decode("utf-8")
+                yield number, line.removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise error_type(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise error_type(f"{path} is not a whole .gz file: {error}") from None
+    except OSError as error:
+        raise error_type(f"cannot read {path}: {error.strerror or error}{hint}") from None
+
+
+def open_binary(path):
+    """Open a file for reading bytes; one whose name ends with .gz is unpacked."""
+    return (gzip.open if str(path).endswith(".gz") else open)(path, "rb")
+
+
+def check_text(path, head, error_type):
+    """Raise `error_type` if a file with these first bytes is not a UTF-8 text, and say what is."""
+    if head.startswith(GZIP):
+        raise error_type(f"{path} is packed by gzip: give it a name that ends with .gz")
+    mark = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if mark or any(2 * half.count(0) > len(half) for half in (head[::2], head[1::2])):
+        raise error_type(
+            f"{path} is UTF-16 or no text; UTF-8 is needed: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+        )
+
+
+# ------------------------------------------------------------------------------------- writing
 @contextlib.contextmanager
 def replacing(path, mode="wb", **options):
     """Open a temporary file that takes the place of `path` when the `with` block ends well.
@@ -14,14 +63,16 @@ def replacing(path, mode="wb", **options):
     If the block raises, or the process is killed, whatever was at `path` stays as it was.
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    with errors_naming(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
         with open(descriptor, mode, **options) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp lets nobody else read it
-        os.replace(temporary, path)
+        with errors_naming(path):
+            os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp lets nobody else read it
+            os.replace(temporary, path)
     except BaseException:
         os.remove(temporary)
         raise
@@ -38,9 +89,18 @@ def check_writable(path):
     """Raise OSError unless `replacing(path)` can put a file there; leaves nothing behind."""
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise OSError(errno.EEXIST, "there is something else than a file", str(path))
-    with tempfile.TemporaryFile(dir=path.parent):
+        raise OSError(errno.EEXIST, "what is there is not a file", str(path))
+    with errors_naming(path), tempfile.TemporaryFile(dir=path.parent):
         pass
+
+
+@contextlib.contextmanager
+def errors_naming(path):
+    """Have errors of the system name this path, not that of a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def try_lock(file) -> bool:

@@ -32,7 +32,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from utils.files import try_lock
-from utils.stopping import run_command
+from utils.stopping import UserError, run_command
 
 URL = "https://nlp.stanford.edu/~socherr/stanfordSentimentTreebank.zip"
 SIZE = 6_372_817  # bytes
@@ -68,7 +68,7 @@ utils/get_datasets.py: of each ten sentences one is test, one dev, eight train.
 """
 
 
-class DatasetError(RuntimeError):
+class DatasetError(UserError):
     """One line for the user: what is wrong and what to do about it."""
 
 

@@ -3,151 +3,216 @@
 Each `save_...` writes a PNG. They are drawn straight into the file, so no display is needed.
 """
 
+import contextlib
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from utils.files import replacing
+from utils.labels import place_labels
 
-PADDING = 2  # pixels kept free around a label
-LABELS_A_FIGURE = 60  # for more of them the figure grows ...
-MAX_SCALE = 4  # ... up to so many times its width and height
+DPI = 120
+PADDING = (4, 0)  # pixels added to a label's width and height; a line of text has air above
+COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f7f8c", "#555555")
+LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
+
+# Of the picture of words, in inches.
+WIDTHS, HEIGHTS = (6, 9.2), (4.2, 7.5)  # from and to, of what is inside the axes
+MARGINS = {"left": 0.75, "right": 0.15, "bottom": 0.55, "top": 0.7}  # around it
+ROOM = np.array([0.7, 0.35])  # inside, around the outermost points, for their labels
+WORDS_A_FIGURE = 60  # for more of them all this grows ...
+MAX_SCALE = 4  # ... up to so many times
 
 
-def new_axes(size, **properties):
-    """The axes of a figure of this size in inches; `path` is where to save it.
+def new_figure(size):
+    """A figure of this size in inches that is drawn without a display."""
+    figure = Figure(figsize=size, dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def new_axes(size, title, **properties):
+    """The axes of a figure of this size in inches.
 
     No text is taken for mathematics: words and names of files may have $ in them.
     """
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(size)
+    figure.set_layout_engine("constrained")
     axes = figure.add_subplot(**properties)
-    axes.title.set_parse_math(False)
+    axes.set_title(title, loc="left", fontsize=11, parse_math=False)
     return axes
 
 
-def save(axes, path):
-    """Write the figure of these axes as a PNG."""
+def save(axes, path, metadata=None):
+    """Write the figure of these axes as a PNG, with texts by name in it."""
     with replacing(path) as file:
-        axes.figure.savefig(file, format="png")
+        axes.figure.savefig(file, format="png", metadata=metadata)
 
 
 # ------------------------------------------------------------------------------------- words
 def project(vectors):
     """Vectors (n, D), centred, on the first two singular directions of their covariance.
 
-    Returns the coordinates (n, 2) and each direction's share of the variance (2,). A direction
-    points to where its component of largest size is positive; the SVD leaves the sign open. Vectors
-    of one dimension have 0 as second coordinate.
+    Returns the coordinates (n, 2), the directions (D, 2), and each one's share of the variance
+    (2,). A direction points to where its component of largest size is positive; the SVD leaves the
+    sign open. Vectors of one dimension have 0 as second coordinate.
     """
-    if vectors.shape[1] == 1:
-        vectors = np.hstack((vectors, np.zeros_like(vectors)))
     centered = vectors - np.mean(vectors, axis=0)
     covariance = centered.T @ centered / len(vectors)
     directions, variances, _ = np.linalg.svd(covariance)
-    directions = directions[:, :2]
     largest = np.argmax(np.abs(directions), axis=0)
-    directions = directions * np.sign(directions[largest, [0, 1]])
-    return centered @ directions, variances[:2] / max(variances.sum(), np.finfo(float).tiny)
+    directions = directions * np.sign(directions[largest, range(len(largest))])
+    if len(variances) == 1:
+        directions, variances = np.array([[1.0, 0.0]]), np.array([variances[0], 0.0])
+    shares = variances[:2] / max(variances.sum(), np.finfo(float).tiny)
+    return centered @ directions[:, :2], directions[:, :2], shares
 
 
-def save_word_plot(path, words, vectors, title):
-    """Save a picture with each word at its point of `project(vectors)`.
+def save_word_plot(path, groups, vectors, title, metadata=None):
+    """Save a picture with a dot for each word at its point of `project(vectors)`, and its label.
 
-    Labels do not overlap. Returns the words for whose label there was no room. Letters that the
-    font does not have become boxes.
+    `groups` has lists of words by the group's name, and `vectors` (n, D) a row for each word in
+    that order. Each group has its colour; a legend has the names, unless there is one group only.
+    `metadata` are texts to be kept in the file, by name. Labels do not overlap. Returns the words
+    for whose label there was no room. Letters that the font does not have become boxes.
     """
+    with letters_may_be_missing():
+        picture = draw_words(groups, vectors, title)
+        save(picture.axes, path, metadata)
+    return picture.left_out
+
+
+@contextlib.contextmanager
+def letters_may_be_missing():
+    """No warnings about letters that the font does not have."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        return draw_words(path, words, vectors, title)
+        yield
 
 
-def draw_words(path, words, vectors, title):
-    """`save_word_plot` itself."""
-    coordinates, shares = project(vectors)
-    scale = min(max(1, len(words) / LABELS_A_FIGURE) ** 0.5, MAX_SCALE)
-    axes = new_axes(
-        (9 * scale, 7 * scale),
-        title=title,
-        xlabel=f"first singular direction ({shares[0]:.0%} of the variance)",
-        ylabel=f"second singular direction ({shares[1]:.0%} of the variance)",
+class WordPicture(NamedTuple):
+    """What is drawn, to be saved or moved on."""
+
+    axes: object
+    directions: np.ndarray  # (D, 2), those of `project`
+    dots: object  # one collection
+    labels: dict  # number of a word -> its annotation
+    left_out: list  # words
+
+
+def draw_words(groups, vectors, title):
+    """The `WordPicture` of `save_word_plot`."""
+    words = [word for words_of_group in groups.values() for word in words_of_group]
+    coordinates, directions, shares = project(vectors)
+    colors = np.repeat(color_cycle(len(groups)), [len(group) for group in groups.values()])
+    axes = word_axes(coordinates)
+    axes.set_title(
+        title, loc="left", fontsize=12, pad=26 if len(groups) > 1 else 8, parse_math=False
     )
-    axes.scatter(*coordinates.T, s=6, color="tab:blue")
-    axes.margins(0.12)
+    axes.set_xlabel(f"first singular direction ({shares[0]:.0%} of the variance)")
+    axes.set_ylabel(f"second singular direction ({shares[1]:.0%} of the variance)")
+    if len(groups) > 1:
+        add_legend(axes, groups)
+    dots = axes.scatter(*coordinates.T, s=16, color=colors, linewidths=0, zorder=3)
+    labels = add_labels(axes, words, coordinates, colors)
+    left_out = [word for number, word in enumerate(words) if number not in labels]
+    return WordPicture(axes, directions, dots, labels, left_out)
+
+
+def word_axes(coordinates):
+    """Axes with one scale for both directions, in a figure of a size that suits the points."""
+    scale = min(max(1, len(coordinates) / WORDS_A_FIGURE) ** 0.5, MAX_SCALE)
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
+    smallest, largest = scale * np.transpose((WIDTHS, HEIGHTS))
+    an_inch = np.max((high - low) / (largest - 2 * ROOM)) or 1.0
+    size = np.clip((high - low) / an_inch + 2 * ROOM, smallest, largest)
+    whole = size + (MARGINS["left"] + MARGINS["right"], MARGINS["bottom"] + MARGINS["top"])
+
+    axes = new_figure(whole).add_axes(
+        (MARGINS["left"], MARGINS["bottom"], *size) / np.tile(whole, 2)
+    )
+    middle = (low + high) / 2
+    begin, end = middle - size / 2 * an_inch, middle + size / 2 * an_inch
+    axes.set(xlim=(begin[0], end[0]), ylim=(begin[1], end[1]), axisbelow=True)
+    wider = np.argmax(size)
+    marks = MaxNLocator(nbins=9, steps=(1, 2, 5, 10)).tick_values(begin[wider], end[wider])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MultipleLocator(marks[1] - marks[0]))
+        axis.set_major_formatter(lambda mark, _: f"{mark:g}".replace("-", "\N{MINUS SIGN}"))
+    axes.grid(color="0.93", linewidth=0.8)
+    axes.tick_params(color="0.7", labelcolor="0.35", labelsize=9)
+    axes.spines[:].set_color("0.8")
+    return axes
+
+
+def color_cycle(n):
+    """A colour for each of n groups."""
+    return [COLORS[i % len(COLORS)] for i in range(n)]
+
+
+def add_legend(axes, groups):
+    """The groups' names with their colours, in a row between the title and the axes."""
+    handles = [
+        Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
+        for name, color in zip(groups, color_cycle(len(groups)))
+    ]
+    legend = axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncol=len(handles),
+        frameon=False,
+        borderaxespad=0.2,
+        borderpad=0,
+        handletextpad=0,
+        columnspacing=1.2,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def add_labels(axes, words, points, colors):
+    """Label points with words, as far as there is room: the annotations by the word's number."""
     labels = [
         axes.annotate(
             word,
             point,
             xytext=(0, 0),
-            textcoords="offset pixels",
+            textcoords="offset points",
             ha="center",
             va="center",
+            color=color,
             parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.6, "shrinkB": 2},
-            bbox={"boxstyle": "round,pad=0.1", "color": "white", "linewidth": 0, "alpha": 0.7},
+            arrowprops=LEADER,
         )
-        for word, point in zip(words, coordinates)
+        for word, point, color in zip(words, points, colors)
     ]
-    axes.figure.draw_without_rendering()  # settles the layout, and with it the labels' sizes
-    axes.figure.set_layout_engine("none")
-    left_out = spread_labels(axes, labels)
-    save(axes, path)
-    return [words[i] for i in left_out]
-
-
-def spread_labels(axes, labels):
-    """Move each label as little as it takes not to overlap another one or leave the axes.
-
-    Removes those that find no place near by, and returns their numbers.
-    """
     renderer = axes.figure.canvas.get_renderer()
-    frame = axes.get_window_extent(renderer).extents  # x0, y0, x1, y1
-    taken, left_out = np.empty((0, 4)), []
+    boxes = [label.get_window_extent(renderer) for label in labels]
+    sizes = np.array([(box.width, box.height) for box in boxes]) + PADDING
+    at = axes.transData.transform(points)
+    centres, far = place_labels(at, sizes, axes.get_window_extent(renderer).extents)
+    offsets = (centres - at) * 72 / axes.figure.dpi  # in points
+    kept = {}
     for number, label in enumerate(labels):
-        box = label.get_window_extent(renderer).padded(PADDING)  # the arrow has no length yet
-        moves = (box.height - 2 * PADDING) * OFFSETS
-        moved = box.extents + np.hstack((moves, moves))
-        free = np.all((moved[:, :2] >= frame[:2]) & (moved[:, 2:] <= frame[2:]), axis=1)
-        choice = first_free(moved, np.flatnonzero(free), taken)
-        if choice is None:
+        if np.isnan(offsets[number]).any():
             label.remove()
-            left_out.append(number)
         else:
-            label.set_position(moves[choice])
-            taken = np.vstack((taken, moved[choice]))
-    return left_out
-
-
-def first_free(boxes, candidates, taken):
-    """The first candidate among boxes (n, 4) that overlaps none of those taken, or None."""
-    for begin in range(0, len(candidates), 100):
-        some = candidates[begin : begin + 100]
-        x0, y0, x1, y1 = boxes[some].T[:, :, None]
-        overlaps = (x0 < taken[:, 2]) & (taken[:, 0] < x1) & (y0 < taken[:, 3]) & (taken[:, 1] < y1)
-        free = some[~overlaps.any(axis=1)]
-        if len(free):
-            return free[0]
-    return None
-
-
-def rings_of_offsets(n_rings):
-    """Offsets to try for a label, in heights of it, from near to far: rings around its point."""
-    rings = [np.zeros((1, 2))]
-    for ring in range(1, n_rings + 1):
-        angle = np.linspace(0, 2 * np.pi, 8 + 4 * ring, endpoint=False)
-        rings.append(ring / 2 * np.column_stack((np.sin(angle), np.cos(angle))))
-    return np.concatenate(rings)
-
-
-OFFSETS = rings_of_offsets(40)
+            label.set_position(offsets[number])
+            label.arrow_patch.set_visible(far[number])
+            kept[number] = label
+    return kept
 
 
 # ------------------------------------------------------------------------------------- loss
 def save_loss_curve(path, curve, anneal_every, title):
     """Save a picture of a `LossCurve`, with where the step was halved."""
-    axes = new_axes((9, 5), title=title, xlabel="iteration", ylabel="mean loss of a minibatch")
+    axes = new_axes((9, 5), title, xlabel="iteration", ylabel="mean loss of a minibatch")
     first, last = curve.iterations[0], curve.iterations[-1]
     style = {"color": "tab:blue", "marker": "." if first == last else ""}  # a point is no line
     axes.plot(curve.iterations, curve.losses, lw=0.6, alpha=0.35, label="raw", **style)
@@ -166,34 +231,39 @@ def save_loss_curve(path, curve, anneal_every, title):
 def save_confusion_matrix(path, counts, names, title):
     """Save a picture of counts (n, n), with a row for each true class, a column for each guess."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes = new_axes((7, 6), title=title, xlabel="predicted", ylabel="true")
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes = new_axes((8, 6.6), title, xlabel="predicted", ylabel="true")
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.6 else "black"
         text = f"{count:,}\n{shares[row, column]:.0%}"
         axes.text(column, row, text, ha="center", va="center", color=color)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
-    axes.figure.colorbar(image, label="share of the true class", format="{x:.0%}")
+    per_cent = PercentFormatter(xmax=1, decimals=0)
+    axes.figure.colorbar(image, label="share of the true class", format=per_cent)
     save(axes, path)
 
 
 def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
-    """Save a picture of accuracies by strength of regularisation.
+    """Save a picture of accuracies in per cent by strength of regularisation.
 
-    `curves` has a name and an accuracy for each strength; `baseline` is a name and an accuracy.
+    `curves` has, by name, an accuracy for each strength and their standard errors; `baseline` is a
+    name and an accuracy.
     """
     axes = new_axes(
-        (8, 5),
-        title=title,
+        (8.5, 5),
+        title,
         xlabel="strength of the regularisation, 1/C",
         ylabel="accuracy in per cent",
         xscale="log",
     )
     axes.xaxis.set_major_formatter("{x:,g}")
-    for name, accuracies in curves.items():
-        axes.plot(strengths, accuracies, "o-", label=name)
-    axes.axvline(chosen, color="0.5", ls="--", lw=1, label="chosen, best on dev")
-    axes.axhline(baseline[1], color="tab:red", ls=":", label=baseline[0])
+    for (name, (accuracies, errors)), color in zip(curves.items(), COLORS):
+        axes.plot(strengths, accuracies, "o-", color=color, label=name)
+        low, high = np.add(accuracies, np.multiply([[-1], [1]], errors))
+        band = axes.fill_between(strengths, low, high, color=color, alpha=0.15, linewidth=0)
+    band.set_label("\N{PLUS-MINUS SIGN} 1 standard error")
+    axes.axvline(chosen, color="0.5", ls="--", lw=1, label="chosen: best on dev")
+    axes.axhline(baseline[1], color="0.3", ls=":", label=baseline[0])
     axes.legend()
     save(axes, path)

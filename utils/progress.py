@@ -8,38 +8,47 @@ import shutil
 import sys
 import time
 
+from utils.stopping import is_terminal
+
 REFRESH_EVERY = 0.1  # seconds
+SETTLED_AFTER = 0.5  # seconds, before which the speed says little
 
 
 class ProgressDisplay:
     """Shows progress: a line for each call; on a terminal one line, written over again and again.
 
-    Used in a `with` statement, at whose end such a line is taken away.
+    Used in a `with` statement, at whose end such a line is taken away. With `lines=False`, because
+    somebody else prints them, only that one is shown; what is printed meanwhile goes above it.
     """
 
-    def __init__(self, iterations, file=None):
+    def __init__(self, iterations, file=None, lines=True):
         self._iterations = iterations
         self._file = file or sys.stdout
-        self._refreshing = self._file.isatty()
+        self._lines = lines
+        self._refreshing = is_terminal(self._file)
+        self._clock = SpeedClock(iterations)
         self._width = 0  # of the line that will be written over
         self._shown = -REFRESH_EVERY
 
     def __enter__(self):
+        if self._refreshing and not self._lines:
+            sys.stdout = Above(self, self._file)
         return self
 
     def __exit__(self, *exception):
-        if self._width:
-            self._print("", end="")
+        if isinstance(sys.stdout, Above):
+            sys.stdout = self._file
+        self.clear()
 
     def __call__(self, progress):
-        line = f"iter {progress.iteration}: {progress.smoothed_loss:f}"
-        if progress.speed == 0:
-            self._print(f"Going on from the save after iteration {progress.iteration}")
+        line = f"iter {progress.iteration}: {plain(progress.smoothed_loss)}"
+        if progress.resumed:
+            self.log(f"Going on from the save after iteration {progress.iteration}")
         if progress.iteration == self._iterations or not self._refreshing:
-            self._print(line)
-        elif progress.speed and time.monotonic() - self._shown >= REFRESH_EVERY:
-            left = duration((self._iterations - progress.iteration) / progress.speed)
-            self._refresh(f"{line}   {progress.speed:,.0f} iterations/s   {left} left")
+            if self._lines:
+                self.log(line)
+        elif not progress.resumed and time.monotonic() - self._shown >= REFRESH_EVERY:
+            self._refresh(line + self._clock.read(progress.iteration))
             self._shown = time.monotonic()
 
     def _refresh(self, line):
@@ -47,11 +56,55 @@ class ProgressDisplay:
         print(f"\r{line.ljust(self._width)}", end="", file=self._file, flush=True)
         self._width = len(line)
 
-    def _print(self, line, end="\n"):
-        """Print a line in the place of one that can be written over."""
-        clear = f"\r{' ' * self._width}\r" if self._width else ""
-        print(clear + line, end=end, file=self._file, flush=self._refreshing)
-        self._width = 0
+    def log(self, line):
+        """Print a line, in the place of one that can be written over."""
+        self.clear()
+        print(line, file=self._file, flush=self._refreshing)
+
+    def clear(self):
+        """Take away the line that can be written over."""
+        if self._width:
+            print(f"\r{' ' * self._width}\r", end="", file=self._file, flush=True)
+            self._width = 0
+
+
+class Above:
+    """Standard output whose text goes above the line of a `ProgressDisplay`."""
+
+    def __init__(self, display, file):
+        self._display = display
+        self._file = file
+
+    def write(self, text):
+        self._display.clear()
+        return self._file.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+class SpeedClock:
+    """Speed and time left, from the first reading on: what came before it was a slow start."""
+
+    def __init__(self, iterations):
+        self._iterations = iterations
+        self._first = None  # reading: iteration and time
+
+    def read(self, iteration):
+        """What to show behind the loss of an iteration; nothing while it would mislead."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = iteration, now
+        done, seconds = iteration - self._first[0], now - self._first[1]
+        if seconds < SETTLED_AFTER or done <= 0:
+            return ""
+        left = duration((self._iterations - iteration) * seconds / done)
+        return f"   {done / seconds:,.0f} iterations/s   {left} left"
+
+
+def plain(loss):
+    """A loss as the assignment prints it, but for one that diverges, which has too many digits."""
+    return f"{loss:f}" if abs(loss) < 1e15 else f"{loss:g}"
 
 
 def duration(seconds):
@@ -69,7 +122,7 @@ class LossCurve:
         self.iterations, self.losses, self.smoothed = [], [], []
 
     def __call__(self, progress):
-        if progress.speed:  # else it repeats what was saved
+        if not progress.resumed:  # else it repeats what was saved
             self.iterations.append(progress.iteration)
             self.losses.append(progress.loss)
             self.smoothed.append(progress.smoothed_loss)

@@ -5,7 +5,7 @@
         stopping.exit_when_signalled("run.py")
     import numpy
     ...
-    stopping.run_command("run.py", action, (ExpectedError,))
+    stopping.run_command("run.py", action)
 
 Only the standard library is imported here, for it to be quick.
 """
@@ -15,7 +15,17 @@ import os
 import signal
 import sys
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, the request to end, and the end of the terminal, which Windows does not have
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+class UserError(Exception):
+    """What the user can mend: the message is the one line that says what is wrong and what to do.
+
+    The base of all such errors but those of `sgd.py`, which stands alone.
+    """
 
 
 class Stopped(BaseException):
@@ -26,48 +36,58 @@ class Stopped(BaseException):
         self.status = 128 + number
 
 
-def exit_when_signalled(name):
-    """From now on, a signal ends the process at once."""
+class EndProcess:
+    """A handler that ends the process at once, with a line."""
 
-    def leave(number, frame):
-        say(f"{name}: stopped")
+    def __init__(self, name):
+        self._name = name
+
+    def __call__(self, number, frame):
+        say(f"{self._name}: stopped")
         os._exit(128 + number)
 
-    for number in SIGNALS:
-        signal.signal(number, leave)
+
+def raise_stopped(number, frame):
+    """A handler that raises `Stopped`, and ignores further signals while things are tidied up."""
+    handle_signals(signal.SIG_IGN)
+    raise Stopped(number)
 
 
-def raise_when_signalled():
-    """From now on, the first signal raises `Stopped`, and others are ignored for good."""
-
-    def leave(number, frame):
-        ignore_signals()  # so that nothing interrupts the tidying up, which is short
-        raise Stopped(number)
-
-    for number in SIGNALS:
-        signal.signal(number, leave)
+def handle_signals(handler):
+    """Set the handler of all `SIGNALS`; returns those before, by signal."""
+    before = {}
+    with contextlib.suppress(ValueError):  # a thread that is not the main one has no say
+        for number in SIGNALS:
+            before[number] = signal.signal(number, handler)
+    return before
 
 
-def ignore_signals():
-    """From now on, signals do nothing."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+def exit_when_signalled(name):
+    """From now on, a signal ends the process at once."""
+    handle_signals(EndProcess(name))
+
+
+def is_terminal(stream):
+    """Whether a stream, perhaps a stand-in for one or None, is a terminal."""
+    return hasattr(stream, "isatty") and stream.isatty()
 
 
 def say(line):
     """Print a line on stderr, over the ^C that a terminal shows."""
     if sys.stderr is not None:
-        print(("\r" if sys.stderr.isatty() else "") + line, file=sys.stderr, flush=True)
+        print(("\r" if is_terminal(sys.stderr) else "") + line, file=sys.stderr, flush=True)
 
 
-def run_command(name, action, errors, advice=lambda: ""):
+def run_command(name, action, errors=(), advice=lambda: ""):
     """Call `action()`, and exit with a line and a status if it does not end well.
 
-    1 for the `errors`, whose messages are the line, for those of the system and for a lack of
-    memory; 130 for Ctrl-C and 143 for SIGTERM, with `advice()` in the line.
+    1 for `UserError` and the other `errors`, whose messages are the line, for those of the system
+    and for a lack of memory; 128 and its number for a signal, with `advice()` in the line. Leaves
+    signals as it finds them, but ignored in a process that has called `exit_when_signalled`: that
+    is about to end, and there is nothing left to be stopped.
     """
-    raise_when_signalled()
-    if sys.stdout is not None:
+    before = handle_signals(raise_stopped)
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
         action()
@@ -77,14 +97,16 @@ def run_command(name, action, errors, advice=lambda: ""):
     except BrokenPipeError:  # nobody reads our output any more, as in `| head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to come
         sys.exit(128 + 13)  # as if killed by SIGPIPE
-    except errors as error:
+    except (UserError, *errors) as error:
         sys.exit(f"{name}: {error}")
     except MemoryError as error:
         sys.exit(f"{name}: out of memory: {error}")
     except OSError as error:
         sys.exit(f"{name}: {error}")
     finally:
-        ignore_signals()  # there is nothing left to be stopped
+        for number, handler in before.items():
+            ending = isinstance(handler, EndProcess)
+            signal.signal(number, signal.SIG_IGN if ending else handler)
 
 
 @contextlib.contextmanager

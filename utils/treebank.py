@@ -12,25 +12,34 @@ the assignment's order.
 """
 
 import bisect
+import contextlib
+import functools
 import hashlib
 import random
+import re
+import sys
+import unicodedata
 from array import array
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from utils.files import read_lines
 from utils.python_random import to_numpy, to_python
+from utils.stopping import UserError
 
 DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
 SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
 MAX_REPEATED = 30_000_000  # tokens before subsampling; the assignment's are 6.8 million
 NOISE_POWER = 0.75  # noise distribution: unigram counts to this power, ibid. section 2.2
+ASCII_TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")  # words with their apostrophes, or one sign
+JOINERS = "\u00ad\u200c\u200d"  # invisible signs inside words
 CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 3
 
 
-class CorpusError(ValueError):
+class CorpusError(UserError):
     """A corpus that cannot be read or trained on; the message says why and what to do."""
 
 
@@ -55,10 +64,12 @@ class Corpus:
     tablesize : int
         Entries of the noise table.
     repeats : int or None
-        How often the sentences are repeated before subsampling; None chooses what fits.
+        How many times the sentences are there before subsampling; None chooses what fits.
     min_count : int
-        Words that occur less often are taken out of the sentences first.
+        Words that occur fewer times are taken out of the sentences first.
     """
+
+    source = "the corpus"  # what error messages call it
 
     def __init__(self, sentences, tablesize=1000000, repeats=30, min_count=1):
         if tablesize < 1 or (repeats is not None and repeats < 1):
@@ -67,7 +78,7 @@ class Corpus:
         self._index, self._sentences = drop_rare(*number_tokens(sentences), min_count)
         if not len(self._sentences.tokens):
             times = f" that occur {min_count} times" if min_count > 1 else ""
-            raise CorpusError(f"the corpus has no words{times}")
+            raise CorpusError(f"{self.source} has no words{times}")
         self.repeats = repeats or fitting_repeats(len(self._sentences.tokens))
         self._index[UNKNOWN] = len(self._index)
         self.words = list(self._index)
@@ -88,6 +99,10 @@ class Corpus:
     def numSentences(self):
         """The number of sentences."""
         return len(self._sentences.offsets) - 1
+
+    def longest_sentence(self):
+        """The number of tokens in the longest sentence."""
+        return int(self._sentences.lengths().max())
 
     def fingerprint(self):
         """A short text that tells this corpus from others, whatever it was read from."""
@@ -114,6 +129,10 @@ class Corpus:
         if self._subsample is None:
             self._subsample = self._draw_subsample()
         return self._subsample
+
+    def forget_subsample(self):
+        """Let `subsample` be drawn anew."""
+        self._subsample = None
 
     def has_subsample(self):
         """Whether `subsample` has been drawn already."""
@@ -202,6 +221,7 @@ class StanfordSentiment(Corpus):
 
     def __init__(self, path=None, tablesize=1000000, repeats=30):
         self.path = Path(DEFAULT_PATH if path is None else path)
+        self.source = self.path / "datasetSentences.txt"
         super().__init__(
             (sentence.lower().split() for sentence in self._read_sentences()), tablesize, repeats
         )
@@ -270,7 +290,7 @@ class StanfordSentiment(Corpus):
         """Two typed columns of a file, split at the last separator of each line."""
         rows = []
         hint = "" if self.path.is_dir() else "; get the data with: sh get_datasets.sh"
-        for number, line in read_lines(self.path / name, hint=hint):
+        for number, line in read_lines(self.path / name, CorpusError, hint):
             if header and number == 1:
                 continue
             left, found, right = line.rpartition(separator)
@@ -289,36 +309,45 @@ class TextCorpus(Corpus):
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file; one whose name ends with .gz is unpacked on the way.
     tablesize, repeats, min_count : int
-        See `Corpus`. By default the text is repeated as often as fits.
+        See `Corpus`. By default the text is repeated as many times as fits.
+    tokenise : bool
+        Split off punctuation, see `split_off_punctuation`.
 
     Raises
     ------
     CorpusError
-        The file cannot be read, is not UTF-8, or has no words.
+        The file cannot be read, is not UTF-8, or has fewer than two different words.
     """
 
-    def __init__(self, path, tablesize=1000000, repeats=None, min_count=1):
-        lines = (line.lower().split() for _, line in read_lines(path))
+    def __init__(self, path, tablesize=1000000, repeats=None, min_count=1, tokenise=False):
+        self.source = path
+        split = split_off_punctuation if tokenise else str.split
+        lines = (split(line.lower()) for _, line in read_lines(path, CorpusError))
         super().__init__(lines, tablesize, repeats, min_count)
+        if self.words[1] == UNKNOWN:
+            raise CorpusError(f"{path} has one word only: {self.words[0][:60]!r}")
 
 
-def read_lines(path, error_type=CorpusError, hint=""):
-    """Numbered lines of a UTF-8 file without their ends, from 1.
+def split_off_punctuation(text):
+    """The tokens of a text: words with the apostrophes inside them, and each other sign by itself.
 
-    A byte-order mark is dropped. Raises `error_type` for a file that cannot be read, with the hint
-    what to do, and for broken UTF-8, naming the line.
+    `it's "half-baked" ...` has the tokens `it's " half - baked " . . .`
     """
-    try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield number, text.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise error_type(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
-    except OSError as error:
-        raise error_type(f"cannot read {path}: {error.strerror}{hint}") from None
+    return (ASCII_TOKEN if text.isascii() else any_token()).findall(text)
+
+
+@functools.cache  # going through all of Unicode takes some 0.1 s
+def any_token():
+    """`ASCII_TOKEN` for all scripts, several times slower.
+
+    Signs that are no letters but belong to words, such as accents that stand by themselves and the
+    vowels of many scripts, are taken with the letters before them.
+    """
+    marks = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M"]
+    inside = f"{''.join(marks)}{JOINERS}"
+    return re.compile(rf"\w+(?:['\u2019]\w+|[{inside}]+\w*)*|[^\w\s]")
 
 
 def number_tokens(sentences):
@@ -333,7 +362,7 @@ def number_tokens(sentences):
 
 
 def drop_rare(index, sentences, min_count):
-    """The same without the words that occur less than `min_count` times, numbered anew."""
+    """The same without the words that occur fewer than `min_count` times, numbered anew."""
     tokens, offsets = sentences
     frequent = np.bincount(tokens, minlength=len(index)) >= min_count
     if frequent.all():
@@ -372,8 +401,6 @@ def find_phrase(sentence, phrase_id):
     """
     if sentence in phrase_id:
         return phrase_id[sentence]
-    try:
+    with contextlib.suppress(UnicodeError):  # which says that it is encoded once
         sentence = sentence.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        pass  # encoded once
     return phrase_id[sentence.replace("-LRB-", "(").replace("-RRB-", ")")]

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.files import replacing
-from utils.treebank import read_lines
+from utils import saves
+from utils.files import read_lines, replacing
+from utils.stopping import UserError
 
 HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
 
 
-class VectorsError(ValueError):
+class VectorsError(UserError):
     """A file that does not hold word vectors; the message says why, and in which line."""
 
 
@@ -109,6 +110,61 @@ def read_checkpoint(path):
     if len(bad):
         raise VectorsError(f"{path}, row {bad[0]}: a number that is not finite")
     return vectors.astype(np.float64)
+
+
+def newest_checkpoint(folders):
+    """The `saved_params_N.npy` of the highest N in the first of some folders that has any.
+
+    Raises `VectorsError` if none has, or if one cannot be looked into.
+    """
+    for folder in folders:
+        try:
+            newest = saves.newest_save(folder)
+        except OSError as error:
+            raise VectorsError(f"cannot look for saves in {folder}: {error.strerror}") from None
+        if newest is not None:
+            return saves.params_file(folder, newest)
+    raise VectorsError(
+        f"no saved_params_N.npy in {Path(folders[0]).resolve()}: make one with `python run.py`, or "
+        "give vectors with --vectors FILE"
+    )
+
+
+def split_checkpoint(wordVectors, words, path):
+    """The centre vectors and the outside vectors, (V, D) each, of (2V, D) for these V words.
+
+    Raises `VectorsError` if they are of another number of words.
+    """
+    V = len(words)
+    if len(wordVectors) != 2 * V:
+        raise VectorsError(
+            f"{path} has the vectors of {len(wordVectors) // 2:,} words, but the sentences here "
+            f"have {V:,}: it was trained on another text; export its vectors with run.py --export, "
+            "and give them with --vectors"
+        )
+    return wordVectors[:V], wordVectors[V:]
+
+
+def is_export(path):
+    """Whether a file begins as `write_text` begins it: with two numbers, then a word's vector."""
+    try:
+        lines = read_lines(path, VectorsError)
+        header = HEADER.fullmatch(next(lines, (1, ""))[1])
+        return header is not None and bool(parse_line(next(lines, (2, ""))[1], int(header[2])))
+    except (VectorsError, ValueError):
+        return False
+
+
+def is_projector(folder):
+    """Whether two files in a folder begin as `write_projector` begins them."""
+    try:
+        vector, word = (
+            next(read_lines(Path(folder) / name, VectorsError), (1, ""))[1]
+            for name in PROJECTOR_FILES
+        )
+        return word.split() == [word] and all(map(is_number, vector.split("\t")))
+    except VectorsError:
+        return False
 
 
 # ------------------------------------------------------------------------------------- writing

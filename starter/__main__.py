@@ -1,0 +1,121 @@
+"""Write starter.zip: the assignment as a student gets it, made from this package's own files.
+
+    make starter                        # or, in an environment with NumPy or without:
+    python starter                      # starter.zip in the project's folder
+    python starter --output FILE.zip
+
+In word2vec.py and sgd.py the bodies of the functions to be written are taken out and marked the
+course's way, and of their docstrings the derivations. Nothing here is kept by hand but README.md.
+"""
+
+import argparse
+import ast
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+TO_BE_WRITTEN = {
+    "word2vec.py": (
+        "sigmoid",
+        "naiveSoftmaxLossAndGradient",
+        "negSamplingLossAndGradient",
+        "skipgram",
+    ),
+    "sgd.py": ("descend",),
+}
+AS_THEY_ARE = (
+    "run.py",
+    "utils/*.py",
+    "fast/*.py",
+    "get_datasets.sh",
+    "collect_submission.sh",
+    "env.yml",
+    "requirements.txt",
+    "LICENSE",
+)
+LEFT_OUT = ("fast/vectorised.py",)  # the mathematics of a whole minibatch
+
+
+def take_out(source, names):
+    """A file's text without the bodies of these functions; ValueError if one is not there."""
+    functions = {
+        node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
+    }
+    missing = [name for name in names if name not in functions]
+    if missing:
+        raise ValueError(f"no function {', '.join(missing)}")
+    lines = source.splitlines()
+    for node in sorted((functions[name] for name in names), key=lambda node: -node.lineno):
+        docstring = node.body[0]
+        body = lines[docstring.end_lineno : node.end_lineno]
+        n_lines = sum(bool(line.strip()) and not line.strip().startswith("#") for line in body)
+        lines[docstring.lineno - 1 : node.end_lineno] = [
+            *without_derivation(lines[docstring.lineno - 1 : docstring.end_lineno]),
+            f"    ### YOUR CODE HERE (~{n_lines} line{'s' * (n_lines > 1)})",
+            "",
+            "    ### END YOUR CODE",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def without_derivation(docstring):
+    """Of a docstring's lines, the summary, and all from the line `Parameters` on."""
+    if len(docstring) == 1:
+        return docstring
+    marks = [i for i, line in enumerate(docstring) if line.strip() == "Parameters"]
+    if not marks:
+        return [docstring[0] + '"""']
+    return [docstring[0], "", *docstring[marks[0] :]]
+
+
+def contents():
+    """Name in the archive -> its text, as bytes."""
+    texts = {"README.md": (HERE / "README.md").read_bytes()}
+    for name, functions in TO_BE_WRITTEN.items():
+        source = (ROOT / name).read_text(encoding="utf-8")
+        texts[name] = take_out(source, functions).encode("utf-8")
+    for pattern in AS_THEY_ARE:
+        paths = sorted(ROOT.glob(pattern))
+        if not paths:
+            raise ValueError(f"there is no {pattern}")
+        for path in paths:
+            name = path.relative_to(ROOT).as_posix()
+            if name not in LEFT_OUT:
+                texts[name] = path.read_bytes()
+    return texts
+
+
+def write_zip(path):
+    """Write the archive in one step; the names in it, below a folder of the archive's name."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    texts = contents()
+    try:
+        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in texts.items():
+                info = zipfile.ZipInfo(f"{path.stem}/{name}")  # of 1980: the same each time
+                info.compress_type = zipfile.ZIP_DEFLATED
+                info.external_attr = (0o100755 if name.endswith(".sh") else 0o100644) << 16
+                archive.writestr(info, text)
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    return list(texts)
+
+
+def main():
+    """Write the archive, and say what is in it."""
+    parser = argparse.ArgumentParser(prog="starter", description="Write the assignment's starter.")
+    parser.add_argument("--output", type=Path, default=ROOT / "starter.zip", metavar="FILE")
+    output = parser.parse_args().output
+    try:
+        names = write_zip(output)
+    except (OSError, ValueError) as error:
+        sys.exit(f"starter: {error}")
+    print(f"{output}: {len(names)} files, {output.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

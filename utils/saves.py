@@ -1,0 +1,69 @@
+"""The files that a run leaves in a folder after each 5,000 iterations: their names, which are the
+assignment's, and what can be said of them without `sgd.py`, which may be somebody else's.
+"""
+
+import os
+import re
+from pathlib import Path
+
+NAME = re.compile(r"saved_(params_[1-9][0-9]*\.npy|state_[1-9][0-9]*\.pickle)(\.tmp)?")
+
+
+def params_file(folder, iteration):
+    """Where the parameters of an iteration are saved."""
+    return Path(folder) / f"saved_params_{iteration}.npy"
+
+
+def state_file(folder, iteration):
+    """Where the state of `random` after an iteration is saved."""
+    return Path(folder) / f"saved_state_{iteration}.pickle"
+
+
+def saved_iterations(folder):
+    """The iterations that have a file with parameters, from first to last; [] without the folder."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    matches = [re.fullmatch(r"saved_params_([1-9][0-9]*)\.npy", name) for name in names]
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def newest_save(folder, most=float("inf")):
+    """The iteration of the newest save that is not beyond `most`, or None."""
+    return max((n for n in saved_iterations(folder) if n <= most), default=None)
+
+
+def seconds_to_make(folder):
+    """About how many seconds of training the saves in a folder took; None if one cannot tell.
+
+    From the times of the first and the last: what came before the first went at the same pace.
+    """
+    iterations = saved_iterations(folder)
+    if len(iterations) < 2:
+        return None
+    first, last = iterations[0], iterations[-1]
+    times = [params_file(folder, n).stat().st_mtime for n in (first, last)]
+    return max(0.0, times[1] - times[0]) * last / (last - first)
+
+
+def files_of_saves(folder):
+    """The files of all saves in a folder, and what killed ones have left, arrays first.
+
+    Without its array, what is left of a save does not count.
+    """
+    return [Path(folder) / name for name in sorted(os.listdir(folder)) if NAME.fullmatch(name)]
+
+
+def remove_saves(folder):
+    """Remove all saves in a folder, and what killed ones have left."""
+    for path in files_of_saves(folder):
+        path.unlink()
+
+
+def set_aside(folder):
+    """Move all saves of a folder into a new folder in it; its path."""
+    number = 1
+    while (aside := Path(folder) / f"saves_of_another_text_{number}").exists():
+        number += 1
+    aside.mkdir()
+    for path in files_of_saves(folder):
+        path.rename(aside / path.name)
+    return aside
