@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # this file is run as a script
 
-from utils.get_datasets import SST, SST_FOLDER, DatasetError, read_archive  # noqa: E402
+from utils.get_datasets import SST_FOLDER, DatasetError, read_archive  # noqa: E402
 
 AT_THE_ROOT = ("setup.sh", "run_autograder")
 
@@ -32,9 +32,8 @@ def contents(data=None):
     files |= {name: (HERE / name).read_bytes() for name in AT_THE_ROOT}
     if data:
         folder = SST_FOLDER.relative_to(ROOT)
-        files |= {
-            (folder / name).as_posix(): content for name, content in read_archive(data, SST).items()
-        }
+        data_files = read_archive(data, data)
+        files |= {(folder / name).as_posix(): data_files[name] for name in data_files}
     return dict(sorted(files.items()))
 
 

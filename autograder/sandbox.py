@@ -55,6 +55,7 @@ MAX_EVENTS = 100
 PACKAGES = ("json", "numpy", "scipy", "matplotlib", "sklearn")  # that a submission may import
 START = 120  # seconds that Python and NumPy may take to start, on a busy machine or a slow disk
 PATIENCE = 10  # seconds for what should take none
+TIDYING = 120  # seconds for the removal of thousands of files
 PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 IPC_RMID = 0  # of <sys/ipc.h>
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -200,7 +201,7 @@ class Sandbox:
     def _run_child(self, folder, task, arrived):
         """Start the child, follow it, end it; the events it reported, its ending, its output."""
         work = folder / "work"
-        command = [sys.executable, "-I", "-B", "-X", "utf8", str(folder / PROGRAM[0])]
+        command = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(folder / PROGRAM[0])]
         environment = {
             **ENVIRONMENT,
             **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(work)),
@@ -244,7 +245,7 @@ class Sandbox:
                 if not ready and b"\n" in pipes[child.stdout].data:
                     began, seconds, ready = now, 2 * self.limits.seconds, True
                 if now > began + seconds:
-                    return f"it took longer than {seconds:g} s; does it wait for something?"
+                    return f"it took longer than {seconds:g} s; does it loop or wait for ever?"
                 if now > looked + 0.1:
                     looked = now
                     excess = self._excess(work)
@@ -270,8 +271,7 @@ class Sandbox:
             os.killpg(child.pid, signal.SIGKILL)  # none left; or macOS, if only a zombie is
         child.kill()
         if self.uid is not None:
-            command = [sys.executable, "-I", "-S", "-c", KILL_ALL, str(self.uid)]
-            run_helper(command)
+            kill_all_of(self.uid)
         if self.adopt:
             with self._lock:
                 kill_orphans(self._running)
@@ -385,7 +385,7 @@ def run_helper(command):
     """Run a short command of the system, which a Ctrl-C at the terminal does not reach."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE)
+        subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIDYING)
     except subprocess.TimeoutExpired:
         pass  # a disk that does not answer; nothing more can be done
     finally:
@@ -433,7 +433,7 @@ def claim_uid():
     if sys.platform != "linux" or os.geteuid() != 0:
         return None, None
     used = {entry.pw_uid for entry in pwd.getpwall()}
-    used |= {uid for path in Path("/proc").glob("[0-9]*/status") for uid in uids_of(path)}
+    used |= {uid for path in Path("/proc").glob("[0-9]*") for uid in uids_of(path)}
     free = [uid for uid in UIDS if uid not in used and uid + 1 not in used]
     for uid in random.SystemRandom().sample(free, len(free)):
         claim = socket.socket(socket.AF_UNIX)
@@ -446,18 +446,33 @@ def claim_uid():
             command = ["/bin/sh", "-c", ":"]
             subprocess.run(command, user=uid, group=uid, extra_groups=[], check=True)
         except (OSError, subprocess.SubprocessError):
-            break  # a container that has no such user
+            return None, None  # a container that has no such user
         return uid, claim
-    return None, None
+    raise UnfitSystem("the users that submissions run as are all taken: wait for other graders")
 
 
-def uids_of(status):
-    """The user numbers of a process from its file in /proc; none if it has just gone."""
+def uids_of(process):
+    """The user numbers of a process, given its folder in /proc; none if it is dead or gone."""
     try:
-        text = status.read_text(encoding="utf-8", errors="replace")
+        text = (process / "status").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
+    if re.search(r"^State:\s+[ZX]", text, re.MULTILINE):
+        return []
     return [int(uid) for uid in re.search(r"^Uid:\s+(.*)$", text, re.MULTILINE)[1].split()]
+
+
+def processes_of(uid):
+    """The folders in /proc of a user's processes; without those whose end waits to be noticed."""
+    return [path for path in Path("/proc").glob("[0-9]*") if uid in uids_of(path)]
+
+
+def kill_all_of(uid):
+    """Kill all processes of a user, wherever they hid, and wait until they are dead."""
+    run_helper([sys.executable, "-I", "-S", "-c", KILL_ALL, str(uid)])
+    deadline = time.monotonic() + PATIENCE
+    while processes_of(uid) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def kill_orphans(spared):
@@ -502,9 +517,7 @@ def usage(uid):
     (root in a container without CAP_SYS_PTRACE), files without a name are not seen.
     """
     memory, nameless = 0, {}  # (device, inode) -> bytes
-    for process in Path("/proc").glob("[0-9]*"):
-        if uid not in uids_of(process / "status"):
-            continue
+    for process in processes_of(uid):
         with contextlib.suppress(OSError):  # it has just gone
             pages = (process / "statm").read_text(encoding="ascii").split()[1]
             memory += int(pages) * resource.getpagesize()
@@ -529,14 +542,14 @@ def remove_shared_memory(uid):
     """Remove the System V shared memory, message queues and semaphores of a user."""
     libc = ctypes.CDLL(None)
     removals = {
-        "shm": lambda number: libc.shmctl(number, IPC_RMID, None),
-        "msg": lambda number: libc.msgctl(number, IPC_RMID, None),
-        "sem": lambda number: libc.semctl(number, 0, IPC_RMID),
+        ("shm", "shmid"): lambda number: libc.shmctl(number, IPC_RMID, None),
+        ("msg", "msqid"): lambda number: libc.msgctl(number, IPC_RMID, None),
+        ("sem", "semid"): lambda number: libc.semctl(number, 0, IPC_RMID),
     }
-    for kind, remove_one in removals.items():
+    for (kind, column), remove_one in removals.items():
         for row in system_v(kind):
             if uid in (row["uid"], row["cuid"]):
-                remove_one(row[f"{kind}id"])
+                remove_one(row[column])
 
 
 def owner(entry):
@@ -547,7 +560,7 @@ def owner(entry):
         return None
 
 
-def disk_used(paths, most_entries=20_000, longest=1_000):
+def disk_used(paths, most_entries=5_000, longest=1_000):
     """Bytes of all files below some paths; infinite if they are too many or too deep to count."""
     total, waiting = 0, [os.fspath(path) for path in paths]
     for _ in range(most_entries):
