@@ -129,12 +129,13 @@ class Exercise:
     def _look(self, outcome):
         """What is wrong, item -> lines, and remarks."""
         events = padded(outcome.events, len(self.cases))
-        wrong, remarks, told = {}, [], {}
+        wrong, remarks = {}, []
         if events[0] and events[0].get("imported"):
             remarks.append(
                 f"{self.module}.py cannot be imported to its end: {text(events[0]['imported'])}. "
                 "What it had defined by then was graded all the same."
             )
+        told = {}  # number of a case -> that of the item with which its inputs are shown
         excused = excused_items(self.cases, events, outcome)
         for n, (case, event) in enumerate(zip(self.cases, events)):
             for check in case.checks:
@@ -150,12 +151,9 @@ class Exercise:
                 if check.item is None:
                     remarks += [f"{self.function}: {check.remark}"] if event else []
                     continue
-                number = self.items[check.item].number
                 inputs = f"as for {told[n]}" if n in told else case.inputs
-                told.setdefault(n, number)
-                hint = case.hint or complaint.hint
-                if not hint and self.rests_on_first and 0 in wrong:
-                    hint = f"Get {self.items[0].number} right first."
+                told.setdefault(n, self.items[check.item].number)
+                hint = case.hint or complaint.hint or self._advice(wrong)
                 wrong[check.item] = [labelled("hint", hint)] if hint else []
                 wrong[check.item] += [labelled("input", inputs), *complaint.found]
         if excused:
@@ -164,6 +162,12 @@ class Exercise:
                 "by a few. Are there Python loops over the entries of x, or lines at every step?"
             )
         return wrong, remarks
+
+    def _advice(self, wrong):
+        """What to do first, where there is no other hint; else nothing."""
+        if self.rests_on_first and 0 in wrong:
+            return f"Get {self.items[0].number} right first."
+        return ""
 
     def _complain(self, check, event, events, outcome):
         """A `Complaint` or None, and a remark."""

@@ -560,7 +560,7 @@ def test_one_question_is_graded_with_those_it_rests_on_first(tmp_path, grader):
     rows = [line for line in squeezed(table) if re.match(r"(ok|WRONG) ", line)]
     assert [row.split()[1] for row in rows] == ["a.1", "a.2", "a.6", "a.7", "a.8", "a.9"]
     assert status == 0 and "total 6 / 6" in squeezed(table)
-    assert "(b)" not in table and "(c)" not in table
+    assert "(b)" not in table and "(c)" not in table and "complete" not in table
     assert set(command.RESTS_ON) == {
         "sigmoid",
         "naive-softmax",
