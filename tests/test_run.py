@@ -21,6 +21,7 @@ import pytest
 from conftest import python_command, run_python, write_treebank
 
 import run
+from fast import training
 from utils import get_datasets, saves
 from utils.treebank import StanfordSentiment
 from utils.word_choice import ASSIGNMENT_WORDS
@@ -258,7 +259,7 @@ def test_saves_of_a_run_with_other_options_are_refused(command):
 
 def test_the_vectors_begin_as_the_assignment_has_them():
     random.seed(0)
-    vectors = run.initial_vectors(7, run.Settings(dimension=4))
+    vectors = training.initial_vectors(7, run.Settings(dimension=4))
     state = random.getstate()
     np.random.seed(9265)
     np.testing.assert_array_equal(vectors[:7], (np.random.rand(7, 4) - 0.5) / 4)
