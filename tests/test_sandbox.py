@@ -285,18 +285,24 @@ DAEMON = """
 GUARD = """
     if 0 in os.getresuid(): os._exit(9)
 """
-FORK_BOMB = GUARD + """
+FORK_BOMB = (
+    GUARD
+    + """
     while True:
         try: os.fork()
         except OSError: pass
 """
-STOPPER = GUARD + """
+)
+STOPPER = (
+    GUARD
+    + """
     for _ in range(4):
         if not os.fork():
             os.setsid()
             while True: os.kill(-1, signal.SIGSTOP)
     time.sleep(9)
 """
+)
 TRACER = """
     libc, parent = ctypes.CDLL(None), os.getpid()
     libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE
