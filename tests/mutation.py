@@ -273,7 +273,7 @@ MUTANTS = [
     Mutant("autograder/confine.py", "sandbox", "confine: closed folders stay closed",
            "MS_BIND | MS_REC, None)\n", "0, None)\n"),
     Mutant("autograder/confine.py", "sandbox", "confine: the child outlives a killed grader",
-           "    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)", "    pass"),
+           "        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)", "        pass"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: waits before the sweep",
            "            kill_all_of(self.uid)\n",
            "            child.wait(30)\n            kill_all_of(self.uid)\n"),
