@@ -321,7 +321,7 @@ def draw_below(ahead, position, shift, bound):
 
     `ahead` is `overlapping(outputs, AHEAD)`; `shift` and `bound` are `leading_bits(n)`, for one n
     or one for each position. Returns the values and the positions after them. The outputs end with
-    zeros, which no draw rejects: a position behind the first of them means that they do not suffice.
+    zeros, which no draw rejects: a position after the first of them means that there are too few.
     """
     position = np.minimum(position, len(ahead) - 1)
     rows = ahead[position].view(np.uint32).reshape(-1, AHEAD)
@@ -386,7 +386,10 @@ def draw_one(dataset, window_size, k):
             while row[i] == word:
                 row[i] = dataset.sampleTokenIdx()
     return Windows(
-        np.array([index[center]]), np.array([len(outside)]), np.array(outside), negatives,
+        np.array([index[center]]),
+        np.array([len(outside)]),
+        np.array(outside),
+        negatives,
         np.array([0]),
     )
 

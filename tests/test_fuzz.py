@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as st_numpy
 
 import sgd as sgd_module
 from fast.minibatch import lay_out
-from fast.sampler import BulkSampler, draw_below, leading_bits
-from fast.vectorised import neg_sampling_minibatch
+from fast.sampler import AHEAD, BulkSampler, draw_below, leading_bits, overlapping
+from fast.vectorised import NegSampling
 from sgd import read_save, save_params, sgd
 from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus
 from utils.utils import normalizeRows, softmax
@@ -179,22 +179,22 @@ def test_windows_may_be_longer_than_any_sentence(corpus, window_size, k, seed):
     random.seed(seed)
     windows = BulkSampler(corpus, window_size, k).draw(50)
     assert random.getstate() == after
-    J_twin, (rows, values, *_) = neg_sampling_minibatch(wordVectors, *windows[:4])
+    (minibatch,) = lay_out(windows, V, 50)
+    J_twin, (rows, values) = NegSampling()(wordVectors, minibatch)
     np.testing.assert_allclose(J_twin, J, rtol=1e-10)
     dense = np.zeros_like(wordVectors)
     dense[rows] = values
     np.testing.assert_allclose(dense, gradient, rtol=1e-9, atol=1e-12)
     assert gradient.shape == wordVectors.shape and len(set(rows.tolist())) == len(rows)
-    assert len(lay_out(*windows[:4], V)) == 1
 
 
 @given(st.integers(1, 2**31 - 1))
 def test_the_first_output_that_random_would_reject_is_rejected(n):
     """It has as good as no chance to come up in draws: n and then zeros, in bits."""
     shift, bound = leading_bits(n)
-    outputs = np.array([int(bound) + 1, int(bound), 0], dtype=np.uint32)
+    outputs = np.array([int(bound) + 1, int(bound)] + [0] * AHEAD, dtype=np.uint32)
     assert int(outputs[0]) >> (32 - n.bit_length()) == n
-    value, after = draw_below(outputs, np.array([0]), shift, bound)
+    value, after = draw_below(overlapping(outputs, AHEAD), np.array([0]), shift, bound)
     assert (value.tolist(), after.tolist()) == ([n - 1], [2])
 
 
