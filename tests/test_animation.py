@@ -86,7 +86,7 @@ def test_a_run_that_was_done_already_has_one_frame():
 def test_it_plays_once_within_five_seconds_and_takes_little_room(saved):
     path = saved(record(range(10, 40001, 10)))
     assert path.stat().st_size < 1_000_000
-    assert b"NETSCAPE" not in path.read_bytes()  # the extension that says how often
+    assert b"NETSCAPE" not in path.read_bytes()  # the extension that says how many times
     with Image.open(path) as image:
         assert "loop" not in image.info
         assert image.n_frames > 60
