@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from utils.stopping import UserError
+
 PARAMS = "saved_params_40000.npy"
 ASKED_FOR = ("word2vec.py", "sgd.py", PARAMS, "word_vectors.png")
 LIMITS = {".py": 2**20, ".npy": 2**26, ".png": 2**24}  # bytes of one file
@@ -24,7 +26,7 @@ MAX_TOTAL = 2**27  # bytes
 OTHER_FORMATS = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x1f\x8b": "gzip", b"<": "HTML"}
 
 
-class UnreadableSubmission(ValueError):
+class UnreadableSubmission(UserError):
     """There is nothing to grade; the message says why, to the student."""
 
 

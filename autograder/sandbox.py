@@ -43,6 +43,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from utils.stopping import SIGNALS, UserError
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PROGRAM = ("confine.py", "child.py")
@@ -58,7 +60,6 @@ PATIENCE = 10  # seconds for what should take none
 TIDYING = 120  # seconds for the removal of thousands of files
 PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 IPC_RMID = 0  # of <sys/ipc.h>
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -78,7 +79,7 @@ os.kill(-1, 9)
 """
 
 
-class UnfitSystem(RuntimeError):
+class UnfitSystem(UserError):
     """No submission can be run here, right or wrong; the message says why and what to do."""
 
 
@@ -102,7 +103,7 @@ class Outcome(NamedTuple):
 
 
 class Sandbox:
-    """Runs children one after the other; several may be at work in several threads.
+    """Runs children one after the other.
 
     Parameters
     ----------
@@ -112,14 +113,11 @@ class Sandbox:
         Then this process must have no other children in sessions of their own.
     """
 
-    _running, _lock = set(), threading.Lock()  # the numbers of children, in all threads
-
     def __init__(self, limits=None, adopt=False):
         self.limits = limits or Limits()
         self.parent = public_folder()
         self.uid, self._claim = claim_uid() if self.parent else (None, None)
         self.adopt = adopt and sys.platform == "linux"
-        self._stopped = threading.Event()
         if self.adopt:
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -128,10 +126,6 @@ class Sandbox:
         if self.uid is not None:
             return f"a user of its own (uid {self.uid})"
         return "you, with your own rights: for code you trust"
-
-    def stop(self):
-        """From another thread: end the child, and any that `run` is still to start, at once."""
-        self._stopped.set()
 
     def run(self, files, module, function, calls):
         """Call a function of a submission on several inputs; an `Outcome`.
@@ -159,8 +153,6 @@ class Sandbox:
                 remove([folder, *self._strays()])
                 if self.uid is not None:
                     remove_shared_memory(self.uid)
-        if self._stopped.is_set():
-            return Outcome([], ending, output)
         fault = events[0].get("unfit", "") if events else f"{ending}: {output[-500:]}"
         if fault is not None:
             raise UnfitSystem(
@@ -207,11 +199,9 @@ class Sandbox:
             **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(work)),
         }
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        with self._lock:
-            child = subprocess.Popen(
-                command, cwd="/", env=environment, start_new_session=True, bufsize=0, **pipes
-            )
-            self._running.add(child.pid)
+        child = subprocess.Popen(
+            command, cwd="/", env=environment, start_new_session=True, bufsize=0, **pipes
+        )
         report, output = Tail(MAX_REPORT, keep_first=True), Tail(MAX_OUTPUT)
         try:
             send(child.stdin, task)
@@ -240,7 +230,7 @@ class Sandbox:
                     if pipes[key.fileobj].read_from(key.fileobj) == b"":
                         selector.unregister(key.fileobj)
                 now = time.monotonic()
-                if arrived or self._stopped.is_set():
+                if arrived:
                     return "the grader was stopped"
                 if not ready and b"\n" in pipes[child.stdout].data:
                     began, seconds, ready = now, 2 * self.limits.seconds, True
@@ -273,11 +263,9 @@ class Sandbox:
         if self.uid is not None:
             kill_all_of(self.uid)
         if self.adopt:
-            with self._lock:
-                kill_orphans(self._running)
+            kill_orphans(child.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(PATIENCE)
-        self._running.discard(child.pid)
 
     def _strays(self):
         """What the child's own user has put in the folders that are open to all."""
@@ -475,10 +463,10 @@ def kill_all_of(uid):
         time.sleep(0.01)
 
 
-def kill_orphans(spared):
-    """Kill the processes that children have left to us, and those they leave, until none is left.
+def kill_orphans(child):
+    """Kill the processes that a child has left to us, and those they leave, until none is left.
 
-    Whatever a child starts is in another session than we are; our own helpers are not.
+    Whatever a child starts is in another session than we are.
     """
     me, session = str(os.getpid()), str(os.getsid(0))
     deadline = time.monotonic() + PATIENCE
@@ -488,7 +476,7 @@ def kill_orphans(spared):
         orphans = [
             number
             for number, (parent, its_session) in family.items()
-            if parent == me and its_session != session and number not in spared
+            if parent == me and its_session != session and number != child
         ]
         if not orphans:
             return
