@@ -10,6 +10,7 @@ mistakes would lead to, each with the sentence that helps. All inputs have two d
 the table prints exactly what was used.
 """
 
+import random
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,7 +19,8 @@ import numpy as np
 
 TOLERANCE = 1e-5  # relative, as in the gradient check; float32 is good enough
 MAX_TEXT = 1500  # characters of an array in the table
-SKIP = -1  # in place of an item: do not look at this output
+NOT_WRITTEN = "not written yet"
+BARE = r"(#.*|pass|\.\.\.|raise NotImplementedError\b.*)?$"  # lines that do nothing
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Item:
     title: str
     points: float
     number: str
+    shapes_run: bool = False  # whether the vectors of the run come out wrong if this is wrong
 
 
 @dataclass
@@ -37,10 +40,13 @@ class Check:
     item: int | None
     output: int
     name: str
-    expected: np.ndarray
+    expected: np.ndarray = None
     mistakes: dict = field(default_factory=dict)  # sentence -> array
     remark: str = ""
     tolerance: float = TOLERANCE
+    accepted: tuple = ()  # arrays that are right but for a mistake that another item has told
+    unless: int | None = None  # an item; if that is wrong, this output is not looked at
+    same_as: int | None = None  # a case, whose output is what is expected
 
 
 @dataclass
@@ -52,6 +58,9 @@ class Case:
     inputs: str  # as the table shows them
     checks: list
     names: tuple  # of the arguments
+    more: dict = field(default_factory=dict)  # of the call: see child.py's `work`
+    hint: str = ""  # if anything is wrong, since that alone is what this case is about
+    stands_in: bool = False  # counts only if a later case takes too long
 
 
 class Result(NamedTuple):
@@ -59,43 +68,46 @@ class Result(NamedTuple):
 
     points: float
     lines: list
+    written: bool = True
+
+
+class Complaint(NamedTuple):
+    """What is wrong with an output: a hint, and what was expected and got, in lines."""
+
+    hint: str
+    found: list
 
 
 @dataclass
 class Exercise:
     """A function of the assignment."""
 
-    part: str  # of the assignment, for the table
+    question: str  # as the command line names it
     module: str
     function: str
     items: list
     cases: list
     half_if_modified: bool = True
+    rests_on_first: bool = False  # whether the other items can hardly be right without the first
 
     def calls(self):
         """The calls for `Sandbox.run`."""
-        return [{"args": case.args, "kwargs": case.kwargs} for case in self.cases]
+        return [{"args": case.args, "kwargs": case.kwargs, **case.more} for case in self.cases]
 
-    def grade(self, outcome):
-        """Pairs of `Item` and `Result`, and remarks that cost nothing."""
+    def grade(self, outcome, source=b""):
+        """Pairs of `Item` and `Result`, and remarks that cost nothing.
+
+        `outcome` is what `Sandbox.run` gave for the calls, `source` the submission's file.
+        """
+        if is_unwritten(self, outcome, source):
+            return [(item, Result(0, [NOT_WRITTEN], False)) for item in self.items], []
         if outcome.events and "failure" in outcome.events[0]:
             reason = [
                 f"cannot use {self.module}.{self.function}: {text(outcome.events[0]['failure'])}"
             ]
             return [(item, Result(0, reason)) for item in self.items], []
-        events = outcome.events + [None] * len(self.cases)
-        wrong, remarks = {}, []  # number of an item -> lines
-        for case, event in zip(self.cases, events):
-            first = None  # the item with which the inputs of this case are printed
-            for check in case.checks:
-                complaint = complain(check, event) if event else no_result(outcome)
-                if complaint and check.item is None:
-                    remarks += [f"{self.function}: {check.remark}"] if event else []
-                elif complaint and check.item not in wrong:
-                    number = self.items[check.item].number
-                    inputs = f"as for {first}" if first else case.inputs
-                    first = first or number
-                    wrong[check.item] = [labelled("input", inputs), *complaint]
+        wrong, remarks = self._look(outcome)
+        events = padded(outcome.events, len(self.cases))
         modified = {
             name for case, event in zip(self.cases, events) for name in changed(case, event)
         }
@@ -114,13 +126,125 @@ class Exercise:
             results.append((item, result))
         return results, list(dict.fromkeys(remarks))
 
+    def _look(self, outcome):
+        """What is wrong, item -> lines, and remarks."""
+        events = padded(outcome.events, len(self.cases))
+        wrong, remarks = {}, []
+        if events[0] and events[0].get("imported"):
+            remarks.append(
+                f"{self.module}.py cannot be imported to its end: {text(events[0]['imported'])}. "
+                "What it had defined by then was graded all the same."
+            )
+        told = {}  # number of a case -> that of the item with which its inputs are shown
+        excused = excused_items(self.cases, events, outcome)
+        for n, (case, event) in enumerate(zip(self.cases, events)):
+            for check in case.checks:
+                if check.item in wrong or check.unless in wrong:
+                    continue
+                if case.stands_in != (check.item in excused):
+                    continue
+                complaint, remark = self._complain(check, event, events, outcome)
+                if remark:
+                    remarks.append(f"{self.function}: {remark}")
+                if not complaint:
+                    continue
+                if check.item is None:
+                    remarks += [f"{self.function}: {check.remark}"] if event else []
+                    continue
+                inputs = f"as for {told[n]}" if n in told else case.inputs
+                told.setdefault(n, self.items[check.item].number)
+                hint = case.hint or complaint.hint or self._advice(wrong)
+                wrong[check.item] = [labelled("hint", hint)] if hint else []
+                wrong[check.item] += [labelled("input", inputs), *complaint.found]
+        if excused:
+            remarks.append(
+                f"{self.function}: 40,000 iterations take it too long, so its annealing was judged "
+                "by a few. Are there Python loops over the entries of x, or lines at every step?"
+            )
+        return wrong, remarks
+
+    def _advice(self, wrong):
+        """What to do first, where there is no other hint; else nothing."""
+        if self.rests_on_first and 0 in wrong:
+            return f"Get {self.items[0].number} right first."
+        return ""
+
+    def _complain(self, check, event, events, outcome):
+        """A `Complaint` or None, and a remark."""
+        if check.same_as is not None:
+            other = events[check.same_as]
+            if not other or "outputs" not in other:
+                return None, ""
+            expected = numbers(other["outputs"][check.output])
+            if isinstance(expected, str):
+                return None, ""
+            check = Check(check.item, check.output, check.name, expected)
+        return complain(check, event) if event else (no_result(outcome), "")
+
+
+def padded(events, n):
+    """So many events, None for those that never came."""
+    return (list(events) + [None] * n)[:n]
+
+
+def excused_items(cases, events, outcome):
+    """The items whose main case took too long, and that have another one to stand in for it."""
+    if "longer than" not in str(outcome.ending):
+        return set()
+    standing_in = {check.item for case in cases if case.stands_in for check in case.checks}
+    return {
+        check.item
+        for case, event in zip(cases, events)
+        if event is None and not case.stands_in
+        for check in case.checks
+        if check.item in standing_in
+    }
+
+
+def is_unwritten(exercise, outcome, source):
+    """Whether a function has not been written yet: a bare marker, NotImplementedError, None."""
+    if has_bare_marker(source.decode("utf-8", "replace"), exercise.function):
+        return True
+    events = [event for event in outcome.events if "failure" not in event]
+    return bool(events) and all(
+        str(event.get("error")).startswith("NotImplementedError")
+        or event.get("outputs") == [{"type": "NoneType"}]
+        for event in events
+    )
+
+
+def has_bare_marker(source, function):
+    """Whether nothing stands behind any `### YOUR CODE HERE` of a function.
+
+    The source is read line by line, since a parser could be brought to its end by it.
+    """
+    inside, bare, markers = False, True, 0
+    waiting = False  # for the first line of code behind a marker
+    for line in source.splitlines():
+        stripped = line.strip()
+        if line[:1] not in ("", " ", "\t", "#", ")"):
+            inside = line.startswith(f"def {function}(")
+            waiting = False
+        elif not inside:
+            continue
+        elif "YOUR CODE HERE" in line and stripped.startswith("#"):
+            markers, waiting = markers + 1, True
+        elif "END YOUR CODE" in line and stripped.startswith("#"):
+            waiting = False
+        elif waiting and not re.match(BARE, stripped):
+            bare = False
+    return bare and markers > 0
+
 
 def no_result(outcome):
-    """What to say about a call of which nothing was reported."""
-    return [
-        "no result: " + (outcome.ending or "the process ended early"),
-        *last_output(outcome.output),
-    ]
+    """The `Complaint` about a call of which nothing was reported."""
+    return Complaint(
+        "",
+        [
+            "no result: " + (outcome.ending or "the process ended early"),
+            *last_output(outcome.output),
+        ],
+    )
 
 
 def changed(case, event):
@@ -139,35 +263,54 @@ def changed(case, event):
 
 # ------------------------------------------------------------------------------------- comparison
 def complain(check, event):
-    """What is wrong with the output of a call, in lines; none if it is right."""
+    """What is wrong with the output of a call, a `Complaint` or None, and a remark."""
     if "error" in event:
-        return [f"it raises {text(event['error'])}"]
+        return Complaint("", [f"it raises {text(event['error'])}"]), ""
     outputs = event.get("outputs")
     if not isinstance(outputs, list) or len(outputs) <= check.output:
-        return [f"{check.name} is missing: it returns too few values"]
+        return Complaint("", [f"{check.name} is missing: it returns too few values"]), ""
     got = numbers(outputs[check.output])
     expected = labelled("expected", describe(**{check.name: np.asarray(check.expected)}))
     if isinstance(got, str):
-        return [expected, labelled("got", got)]
-    if np.ndim(check.expected) == 0 and got.size == 1:
-        got = got.reshape(())  # an array of one number will do
-    if got.shape == np.shape(check.expected) and close(got, check.expected, check.tolerance):
+        return Complaint("", [expected, labelled("got", got)]), ""
+    shape = np.shape(check.expected)
+    remark = "" if check.item is None else remark_on_form(check, outputs[check.output], got.shape)
+    if trimmed(got.shape) == trimmed(shape) and got.shape != shape:
+        got = got.reshape(shape)
+    if any(agrees(got, right, check.tolerance) for right in (check.expected, *check.accepted)):
         warned = re.search("overflow|divide|invalid", str(event.get("warnings")))
-        return ["it warns"] if warned and check.item is None else []
-    lines = [expected, labelled("got", describe(**{check.name: got}))]
-    hint = diagnose(got, check)
-    return lines + ([labelled("hint", hint)] if hint else [])
+        return Complaint("", ["it warns"]) if warned and check.item is None else None, remark
+    found = [expected, labelled("got", describe(**{check.name: got}))]
+    return Complaint(diagnose(got, check) or "", found), ""
+
+
+def trimmed(shape):
+    """A shape without its axes of length 1."""
+    return tuple(n for n in shape if n != 1)
+
+
+def remark_on_form(check, encoded, got):
+    """What to say of right numbers in an odd form."""
+    shape = np.shape(check.expected)
+    if encoded.get("was") in ("list", "tuple", "matrix"):
+        return f"{check.name} is a {encoded['was']}; the values count, but return an array."
+    if shape and trimmed(got) == trimmed(shape) and got != shape:
+        return f"{check.name} has shape {got}; the values count, but it should be {shape}."
+    return ""
+
+
+def agrees(got, right, tolerance):
+    """Whether two arrays have the same shape and numbers."""
+    return got.shape == np.shape(right) and close(got, right, tolerance)
 
 
 def diagnose(got, check):
     """The sentence for the mistake that leads to this output, or None."""
     expected = np.asarray(check.expected, dtype=float)
     for sentence, wrong in check.mistakes.items():
-        if got.shape == np.shape(wrong) and close(got, wrong, check.tolerance):
+        if agrees(got, wrong, check.tolerance):
             return sentence
     if got.shape != expected.shape:
-        if got.size == expected.size:
-            return f"The numbers should have shape {expected.shape}, not {got.shape}."
         return f"The shape should be {expected.shape}; it is {got.shape}."
     if not np.isfinite(got).all():
         return "It holds nan or infinity."
@@ -178,7 +321,7 @@ def diagnose(got, check):
     ratio = np.sum(got * expected) / np.sum(expected**2)
     if close(got, ratio * expected, check.tolerance):
         return f"It is {ratio:.6g} times what it should be."
-    if expected.ndim == 2 and same_rows(got, expected, check.tolerance):
+    if expected.ndim == 2 and len(got) < 100 and same_rows(got, expected, check.tolerance):
         return "The right gradients stand in the wrong rows."
     return None
 
@@ -278,14 +421,14 @@ def sigmoid_exercise(rng):
         }
         check = Check(item, 0, "sigmoid(x)", s, mistakes if item is not None else {}, remark)
         argument = array(x) if np.ndim(x) else float(x)
-        return Case([argument], {}, describe(x=x), [check], ("x",))
+        return Case([argument], {}, describe(x=x), [check], ("x",), {"single": True})
 
     unstable = (
         "it overflows for large |x| (tried -1000 and 1000). 1 / (1 + exp(-x)) does that at -1000; "
         "scipy.special.expit does not."
     )
     return Exercise(
-        "a",
+        "sigmoid",
         "word2vec",
         "sigmoid",
         [Item("sigmoid of an array", 1, "a.1"), Item("sigmoid of a number", 1, "a.2")],
@@ -302,19 +445,26 @@ def sigmoid_exercise(rng):
 def naive_exercise(rng):
     """3 points: the loss and its two gradients."""
     titles = ("loss", "gradCenterVec", "gradOutsideVecs")
+    many = np.round(2 * np.sin(np.arange(6000)), 2).reshape(3000, 2)
+    large = naive_case(draw(rng, 2), int(rng.integers(1000, 2999)), many)
+    large.inputs += "\noutsideVectors is np.round(2 * np.sin(np.arange(6000)), 2).reshape(3000, 2)"
+    large.hint = "It was right for a small vocabulary; this one has 3,000 words."
     return Exercise(
-        "a",
+        "naive-softmax",
         "word2vec",
         "naiveSoftmaxLossAndGradient",
         [Item(f"naive softmax: {t}", 1, f"a.{i}") for i, t in enumerate(titles, 3)],
         [
             naive_case(draw(rng, 4), int(rng.integers(1, 6)), draw(rng, 7, 4)),
             naive_case(draw(rng, 3), 0, draw(rng, 5, 3)),
+            naive_case(draw(rng, 3), 5, draw(rng, 6, 3)),
+            large,
+            # exp(-500) is no underflow: whoever subtracts the maximum is right here.
             naive_case(
                 np.array([20.0, 30.0]),
                 1,
-                np.array([[30.0, 20.0], [-30.0, 10.0], [1.0, 1.0]]),
-                "it overflows for large scores (tried 1200 and -300). Use the softmax of "
+                np.array([[30.0, 20.0], [20.0, 10.0], [1.0, 1.0]]),
+                "it overflows for large scores (tried 1200 and 700). Use the softmax of "
                 "utils/utils.py, or subtract the largest score first.",
             ),
         ],
@@ -351,17 +501,20 @@ def naive_case(v, o, u, remark=""):
         missing_y_hat = "This is -y where y_hat - y is needed."
         left_out = "The true outside word is left out: it has a term of its own, y_hat_o - 1."
         swapped = "This is y - y_hat: the sign is the other way round."
+        added = "1 is added at the outside word (delta[o] += 1); it must be subtracted."
         checks[1].mistakes = {
             swapped: u.T @ (y - y_hat),
             missing_y: u.T @ y_hat,
             missing_y_hat: -u[o],
             left_out: u.T @ others,
+            added: u.T @ (y_hat + y),
         }
         checks[2].mistakes = {
             swapped: np.outer(y - y_hat, v),
             missing_y: np.outer(y_hat, v),
             missing_y_hat: np.outer(-y, v),
             left_out: np.outer(others, v),
+            added: np.outer(y_hat + y, v),
             "This is the transpose: a word a row, as in outsideVectors.": np.outer(v, y_hat - y),
         }
     inputs = describe(centerWordVec=v, outsideWordIdx=o, outsideVectors=u)
@@ -378,72 +531,94 @@ def negative_exercise(rng):
         "loss",
         "gradCenterVec",
         "gradOutsideVecs",
-        "words drawn repeatedly",
+        "words drawn again",
     )
     words = rng.permutation(9)
     o, distinct = int(words[0]), words[1:6].tolist()
-    few = rng.permutation(6)
-    o2, a, b, c = few[:4].tolist()
-    repeated = [a, b, a, c, o2, b, a, a, c, b, o2, c]  # 10 negatives, once o is left out
-    case = negative_case(draw(rng, 4), o, draw(rng, 9, 4), distinct, 5, (0, 1, 2))
-    case_repeated = negative_case(draw(rng, 3), o2, draw(rng, 6, 3), repeated, 10, (SKIP, SKIP, 3))
+    default = (1 + rng.permutation(12)).tolist()
+    last = 5
+    a, b, c = rng.permutation(last)[:3].tolist()
+    # 10 negatives, once the outside word is left out: drawn once, then twice running.
+    repeated = [a, b, a, last, c, last, last, b, a, a, c, b, last, c, a]
     extreme = negative_case(
         np.array([30.0, 0.0]),
         0,
         np.array([[-30.0, 1.0], [1.0, 0.5], [0.2, 3.0]]),
         [1, 2, 1, 2, 2, 1, 1, 2, 1, 2],
         10,
-        (None, SKIP, SKIP),
     )
-    extreme.checks[
-        0
-    ].remark = (
-        "log(sigmoid(x)) overflows for large |x| (tried -900): -np.logaddexp(0, -x) does not."
-    )
-    return Exercise(
-        "a",
-        "word2vec",
-        "negSamplingLossAndGradient",
-        [Item(f"negative sampling: {t}", 1, f"a.{i}") for i, t in enumerate(titles, 6)],
-        [case, case_repeated, extreme],
-    )
+    remark = "log(sigmoid(x)) overflows for large |x| (tried -900): -np.logaddexp(0, -x) does not."
+    extreme.checks = [Check(None, 0, "loss", extreme.checks[0].expected, remark=remark)]
+    cases = [
+        negative_case(draw(rng, 4), o, draw(rng, 9, 4), distinct, 5),
+        negative_case(draw(rng, 3), 0, draw(rng, 13, 3), default, 10),
+        repeated_case(draw(rng, 3), last, draw(rng, 6, 3), repeated),
+        extreme,
+    ]
+    items = [
+        Item(f"negative sampling: {t}", 1, f"a.{i}", shapes_run=i > 6)
+        for i, t in enumerate(titles, 6)
+    ]
+    return Exercise("neg-sampling", "word2vec", "negSamplingLossAndGradient", items, cases)
 
 
-def negative_case(v, o, u, draws, k, items):
-    """A call in which sampleTokenIdx() draws a given sequence of words; the item of each output."""
+def repeated_case(v, o, u, draws):
+    """A call for the last item, which tells nothing again that another item has told."""
+    case = negative_case(v, o, u, draws, 10)
+    for check in case.checks:
+        check.item, check.unless = 3, check.item if check.item < 2 else None
+    return case
+
+
+def negative_case(v, o, u, draws, k):
+    """A call in which sampleTokenIdx() draws a given sequence of words."""
     negatives = [word for word in draws if word != o][:k]
     right = negative_sampling(v, o, u, negatives)
-    no_exclusion = negative_sampling(v, o, u, draws[:k])
-    once = negative_sampling(v, o, u, sorted(set(negatives)))
-    # Each score with its own weight: [the true word, the negatives].
-    left_out = negative_sampling(v, o, u, negatives, true=0)
-    only_true = negative_sampling(v, o, u, [])
-    flipped = negative_sampling(v, o, u, negatives, flip=True)
-    mean = negative_sampling(v, o, u, negatives, weight=1 / k)
     sentences = {
-        "The true outside word is left out: it has a term of its own.": left_out,
-        "The negative samples are left out.": only_true,
-        "The negatives have the wrong sign: it must be sigmoid(-u_k.v_c) for each.": flipped,
-        "The sum over the negatives has been divided by K: it must be the sum.": mean,
+        "The true outside word is left out: it has a term of its own.": negative_sampling(
+            v, o, u, negatives, true=0
+        ),
+        "The negative samples are left out.": negative_sampling(v, o, u, []),
+        "The negatives have the wrong sign: it must be sigmoid(-u_k.v_c) for each.": (
+            negative_sampling(v, o, u, negatives, flip=True)
+        ),
+        "The sign is lost in the negatives' sigmoid: it must be sigmoid(-u_k.v_c).": sign_lost(
+            v, o, u, negatives
+        ),
+        "The logarithm is forgotten: d log sigmoid(x) / dx is 1 - sigmoid(x), so the gradients "
+        "have sigmoid - 1, not sigmoid (sigmoid - 1).": logarithm_forgotten(v, o, u, negatives),
+        "1 is added for the true word where it must be subtracted: sigmoid(u_o.v_c) - 1.": (
+            one_added(v, o, u, negatives)
+        ),
+        "The sum over the negatives has been divided by K: it must be the sum.": (
+            negative_sampling(v, o, u, negatives, weight=1 / k)
+        ),
         "The sign is the other way round.": tuple(-part for part in right),
     }
     if len(set(negatives)) < k:
         sentences[
             "A word drawn k times as a negative counts k times; here each counts once. "
             "grad[indices] += values does that: use np.add.at(grad, indices, values), or a loop."
-        ] = once
+        ] = negative_sampling(v, o, u, sorted(set(negatives)))
     if draws[:k] != negatives:
-        sentences["A negative equal to the outside word must be drawn again."] = no_exclusion
+        sentences["A negative equal to the outside word must be drawn again."] = negative_sampling(
+            v, o, u, draws[:k]
+        )
+        sentences[
+            "A negative equal to the outside word must be drawn again until it is another word: "
+            "while, not if."
+        ] = negative_sampling(v, o, u, redrawn_once(draws, o)[:k])
     names = ("loss", "gradCenterVec", "gradOutsideVecs")
     checks = [
-        Check(item, i, name, right[i], {sentence: w[i] for sentence, w in sentences.items()})
-        for i, (item, name) in enumerate(zip(items, names))
-        if item is not SKIP
+        Check(i, i, name, right[i], {sentence: w[i] for sentence, w in sentences.items()})
+        for i, name in enumerate(names)
     ]
-    if k < len(u) and items[2] is not SKIP:
+    # The loss is right in spite of this one.
+    del checks[0].mistakes[next(s for s in sentences if s.startswith("1 is added"))]
+    if k + 1 < len(u):
         by_place = np.zeros_like(u)
         by_place[: k + 1] = right[2][[o, *negatives]]
-        checks[-1].mistakes[
+        checks[2].mistakes[
             "The gradient of each sample stands in row 0, 1, 2, ... of the list of samples; it "
             "belongs in the row of its word."
         ] = by_place
@@ -455,33 +630,84 @@ def negative_case(v, o, u, draws, k, items):
     return Case(args, kwargs, inputs, checks, LOSS_ARGUMENTS)
 
 
+def redrawn_once(draws, o):
+    """What is left of draws if one equal to the outside word is drawn again, but only once."""
+    taken, waiting = [], list(draws)
+    while waiting:
+        word = waiting.pop(0)
+        taken.append(waiting.pop(0) if word == o and waiting else word)
+    return taken
+
+
 def negative_sampling(v, o, u, negatives, true=1, flip=False, weight=1):
     """Loss (5) and its two gradients, or with one thing changed.
 
     `true` and `weight` multiply the terms of the true word and of the negatives; `flip` drops the
     minus in sigmoid(-u_k.v_c).
     """
+    words, signs, x = signed_scores(v, o, u, negatives, flip)
+    weights = np.array([true] + [weight] * len(negatives), dtype=float)
+    delta = -weights * signs * sigmoid(-x)
+    return np.sum(weights * np.logaddexp(0, -x)), *gradients(v, u, words, delta)
+
+
+def sign_lost(v, o, u, negatives):
+    """As written with 1 - sigmoid(-u_k.v_c), of which the minus is lost."""
+    words, signs, x = signed_scores(v, o, u, negatives, flip=True)
+    delta = sigmoid(-x)
+    delta[0] *= -1
+    return np.sum(np.logaddexp(0, -x)), *gradients(v, u, words, delta)
+
+
+def logarithm_forgotten(v, o, u, negatives):
+    """-sigmoid(x) where -log sigmoid(x) is meant, and its gradients."""
+    words, signs, x = signed_scores(v, o, u, negatives)
+    delta = -signs * sigmoid(x) * sigmoid(-x)
+    return -np.sum(sigmoid(x)), *gradients(v, u, words, delta)
+
+
+def one_added(v, o, u, negatives):
+    """sigmoid(u_o.v_c) + 1 where sigmoid(u_o.v_c) - 1 is needed."""
+    words, signs, x = signed_scores(v, o, u, negatives)
+    delta = -signs * sigmoid(-x)
+    delta[0] += 2
+    return np.sum(np.logaddexp(0, -x)), *gradients(v, u, words, delta)
+
+
+def signed_scores(v, o, u, negatives, flip=False):
+    """The words, their signs in (5), and sign u.v_c of each."""
     words = np.array([o, *negatives], dtype=int)
     signs = np.array([1] + [1 if flip else -1] * len(negatives))
-    weights = np.array([true] + [weight] * len(negatives), dtype=float)
-    x = signs * (u[words] @ v)
-    delta = -weights * signs * sigmoid(-x)
+    return words, signs, signs * (u[words] @ v)
+
+
+def gradients(v, u, words, delta):
+    """gradCenterVec and gradOutsideVecs of what has the derivatives delta by the scores."""
     outside = np.zeros_like(u)
     np.add.at(outside, words, np.outer(delta, v))
-    return np.sum(weights * np.logaddexp(0, -x)), u[words].T @ delta, outside
+    return u[words].T @ delta, outside
 
 
 # -------------------------------------------------------------------------------------- skip-gram
 def skipgram_exercise(rng):
     """3 points: the loss and its two gradients, for a loss function made up by us."""
     titles = ("loss", "gradCenterVecs", "gradOutsideVectors")
-    return Exercise(
-        "a",
-        "word2vec",
-        "skipgram",
-        [Item(f"skip-gram: {t}", 1, f"a.{i}") for i, t in enumerate(titles, 10)],
-        [skipgram_case(rng, 6, "fbdaf", 3), skipgram_case(rng, 5, "b", 1)],
-    )
+    empty = skipgram_case(rng, 5, "", 2)
+    empty.hint = "A window without outside words has loss 0 and gradients of zeros."
+    cases = [
+        skipgram_case(rng, 6, "fbdaf", 3),
+        skipgram_case(rng, 5, "b", 1),
+        skipgram_case(rng, 5, "acd", 2),
+        empty,
+        *default_loss_cases(rng),
+    ]
+    items = [
+        Item(f"skip-gram: {t}", 1, f"a.{i}", shapes_run=i > 10) for i, t in enumerate(titles, 10)
+    ]
+    return Exercise("skipgram", "word2vec", "skipgram", items, cases)
+
+
+DRAWN = 7  # the one word that the made-up data set draws
 
 
 def skipgram_case(rng, n, outside, window):
@@ -492,9 +718,10 @@ def skipgram_case(rng, n, outside, window):
     a, b, rows = draw(rng, n, 3), draw(rng, n, 3), np.arange(1.0, n + 1)
     c, words = index["c"], [index[word] for word in outside]
 
-    def total(centers, words, scale=1):
+    def total(centers, words, scale=1, drawn=DRAWN):
         """Loss and gradients summed over words, with the centre vectors of these rows."""
-        loss = sum(a[o] @ v[row] + rows @ u @ b[o] for row, o in zip(centers, words))
+        centers, words = np.array(centers, dtype=int), np.array(words, dtype=int)
+        loss = sum(a[o] @ v[row] + rows @ u @ b[o] + drawn for row, o in zip(centers, words))
         center = np.zeros_like(v)
         np.add.at(center, centers, a[words])
         return scale * loss, scale * center, scale * np.outer(rows, b[words].sum(axis=0))
@@ -503,26 +730,38 @@ def skipgram_case(rng, n, outside, window):
     sentences = {}
     if len(words) > 1:
         mean = total([c] * len(words), words, 1 / len(words))
-        last = total([c], words[-1:])
-        first = total([c], words[:1])
-        once = total([c] * len(set(words)), sorted(set(words)))
         sentences = {
             "This is the mean over the outside words; it must be their sum (6).": mean,
-            "Only the last outside word counts: use += in the loop.": last,
-            "Only the first outside word counts: does the loop return early?": first,
-            "An outside word that occurs twice in the window counts twice.": once,
+            "Only the last outside word counts: use += in the loop.": total([c], words[-1:]),
+            "Only the first outside word counts: does the loop return early?": total(
+                [c], words[:1]
+            ),
         }
-    sentences["The vectors of the outside words were taken as centre vectors."] = total(
-        words, words
-    )
+    if len(set(words)) < len(words):
+        sentences["An outside word that occurs twice in the window counts twice."] = total(
+            [c] * len(set(words)), sorted(set(words))
+        )
+    if c in words:
+        others = [word for word in words if word != c]
+        sentences["An outside word equal to the centre word counts like any other."] = total(
+            [c] * len(others), others
+        )
+    if words:
+        sentences["The vectors of the outside words were taken as centre vectors."] = total(
+            words, words
+        )
     names = ("loss", "gradCenterVecs", "gradOutsideVectors")
     checks = [
         Check(i, i, name, right[i], {sentence: w[i] for sentence, w in sentences.items()})
         for i, name in enumerate(names)
     ]
-    checks[1].mistakes["The gradient belongs in the row of the centre word alone."] = np.tile(
-        right[1][c], (n, 1)
-    )
+    if words:
+        checks[0].mistakes["dataset is not handed on to word2vecLossAndGradient."] = total(
+            [c] * len(words), words, drawn=0
+        )[0]
+        checks[1].mistakes["The gradient belongs in the row of the centre word alone."] = np.tile(
+            right[1][c], (n, 1)
+        )
     inputs = describe(
         currentCenterWord="c",
         windowSize=window,
@@ -532,51 +771,103 @@ def skipgram_case(rng, n, outside, window):
         outsideVectors=u,
     )
     inputs += (
-        "\nword2vecLossAndGradient is made up: J = a[o].v_c + sum_w (w + 1) b[o].u_w,\n"
-        "with gradients a[o] and np.outer(range(1, V + 1), b[o]), where\n" + describe(a=a, b=b)
+        "\nword2vecLossAndGradient is made up:\n"
+        "J = a[o].v_c + sum_w (w + 1) b[o].u_w + dataset.sampleTokenIdx(), which is "
+        f"{DRAWN},\nwith gradients a[o] and np.outer(range(1, V + 1), b[o]), where\n"
+        + describe(a=a, b=b)
     )
-    arguments = ["c", window, list(outside), {"dict": index}, array(v), array(u), {"dataset": []}]
-    arguments.append({"loss": {"a": a.tolist(), "b": b.tolist()}})
-    argument_names = (
-        "currentCenterWord windowSize outsideWords word2Ind centerWordVectors outsideVectors "
-        "dataset word2vecLossAndGradient"
-    )
-    return Case(arguments, {}, inputs, checks, tuple(argument_names.split()))
+    arguments = ["c", window, list(outside), {"dict": index}, array(v), array(u)]
+    arguments += [{"dataset": [DRAWN] * 50}, {"loss": {"a": a.tolist(), "b": b.tolist()}}]
+    return Case(arguments, {}, inputs, checks, SKIPGRAM_ARGUMENTS)
+
+
+def default_loss_cases(rng):
+    """Two calls that must give the same: without a loss function, and with the naive softmax."""
+    arguments = ["c", 1, ["a", "b"], {"dict": {"a": 0, "b": 1, "c": 2}}]
+    arguments += [array(draw(rng, 3, 2)), array(draw(rng, 3, 2)), {"dataset": [0, 1, 2] * 50}]
+    inputs = describe(currentCenterWord="c", outsideWords=["a", "b"])
+    inputs += "\nword2vecLossAndGradient is not given"
+    hint = "Without word2vecLossAndGradient it must be naiveSoftmaxLossAndGradient."
+    naive = [*arguments, {"own": "naiveSoftmaxLossAndGradient"}]
+    return [
+        Case(
+            arguments,
+            {},
+            inputs,
+            [Check(0, 0, "loss", same_as=5)],
+            SKIPGRAM_ARGUMENTS,
+            hint=hint,
+        ),
+        Case(naive, {}, "", [], SKIPGRAM_ARGUMENTS),
+    ]
+
+
+SKIPGRAM_ARGUMENTS = (
+    "currentCenterWord windowSize outsideWords word2Ind centerWordVectors outsideVectors "
+    "dataset word2vecLossAndGradient"
+).split()
 
 
 # -------------------------------------------------------------------------------------------- sgd
+class Update(NamedTuple):
+    """What someone writes for x <- x - step * gradient: x or x0, plus a change."""
+
+    change: object  # of step and gradient, on which it works entry by entry
+    from_start: bool = False
+
+
+STEP_DOWN = Update(lambda step, g: -step * g)
+WRONG_UPDATES = {
+    "The step is added; it must be subtracted, to go down.": Update(lambda step, g: step * g),
+    "Each step starts from x0: it must start from x, where the last one has led.": Update(
+        STEP_DOWN.change, from_start=True
+    ),
+    "The gradient is not multiplied by the step.": Update(lambda step, g: -g),
+    "The step is divided by the gradient; it must be multiplied.": Update(
+        lambda step, g: -step / g
+    ),
+}
+ITERATIONS_OFF = {"One iteration is missing.": -1, "That is one iteration too many.": 1}
+
+
 def sgd_exercise(rng):
-    """4 points: the steps, their annealing, and postprocessing."""
+    """4 points: the steps, their annealing, postprocessing, and saves."""
     return Exercise(
-        "b",
+        "sgd",
         "sgd",
         "sgd",
         [
-            Item("sgd: steps down the gradient", 2, "b.1"),
-            Item("sgd: step halved every 20,000 iterations", 1, "b.2"),
+            Item("sgd: steps down the gradient", 1, "b.1", shapes_run=True),
+            Item("sgd: step halved every 20,000 iterations", 1, "b.2", shapes_run=True),
             Item("sgd: postprocessing after every step", 1, "b.3"),
+            Item("sgd: saves, and goes on from a save", 1, "b.4"),
         ],
+        # What takes long comes last: whatever is slow has shown the rest by then.
         [
             few_steps(0, rng, draw(rng, 3, 2) + 4, 0.1, 7),
             few_steps(0, rng, round(float(draw(rng, 1)[0]) + 4, 2), 0.2, 5),  # as `python sgd.py`
-            annealing_case(rng),
             few_steps(2, rng, draw(rng, 2, 2) + 4, 0.1, 6, draw_affine(rng)),
+            resumed_annealing_case(rng),
+            resuming_case(rng),
+            saving_case(rng),
+            annealing_case(rng),
         ],
         half_if_modified=False,
+        rests_on_first=True,
     )
 
 
-def sgd_case(item, objective, formula, x0, step, ends, affine=None, tolerance=TOLERANCE):
-    """A call of sgd. `ends` has the number of iterations, and where they and each mistake lead."""
-    iterations, expected, mistakes = ends
-    check = Check(item, 0, "x", expected, mistakes, tolerance=tolerance)
+def sgd_case(checks, objective, formula, x0, step, iterations, affine=None, **more):
+    """A call of sgd; `more` goes to the call."""
+    use_saved = "folder" in more
     inputs = f"f(x) = {formula}\n" + describe(x0=x0, step=step, iterations=iterations)
     inputs += f"\npostprocessing: x -> {affine[0]} x + {affine[1]}" if affine else ""
+    inputs += "\nuseSaved=True" if use_saved else ""
     post = {"affine": list(affine)} if affine else None
-    args = [objective, array(x0) if np.ndim(x0) else x0, step, iterations, post, False]
+    args = [objective, array(x0) if np.ndim(x0) else x0, step, iterations, post, use_saved]
     names = ("f", "x0", "step", "iterations", "postprocessing", "useSaved")
     # One line of progress will do.
-    return Case(args, {"PRINT_EVERY": iterations}, inputs, [check], names)
+    return Case(args, {"PRINT_EVERY": iterations}, inputs, checks, names, {"single": True, **more})
 
 
 def few_steps(item, rng, x0, step, iterations, affine=None):
@@ -584,45 +875,171 @@ def few_steps(item, rng, x0, step, iterations, affine=None):
     a, b = np.abs(draw(rng, *np.shape(x0))) + 0.5, draw(rng, *np.shape(x0))
     scale, shift = affine or (1, 0)
 
-    def descend(sign=-1, n=iterations, scale=scale, shift=shift):
+    def descend(update=STEP_DOWN, n=iterations, scale=scale, shift=shift):
         x = np.array(x0)
         for _ in range(n):
-            x = scale * (x + sign * step * a * (x - b)) + shift
+            start = x0 if update.from_start else x
+            x = scale * (start + update.change(step, a * (x - b))) + shift
         return x
 
-    mistakes = {
-        "The step is added; it must be subtracted, to go down.": descend(sign=1),
-        "This is the starting point: x is never updated.": np.array(x0),
-        "One iteration is missing.": descend(n=iterations - 1),
-        "That is one iteration too many.": descend(n=iterations + 1),
-    }
+    misled = {sentence: descend(update) for sentence, update in WRONG_UPDATES.items()}
+    miscounted = {sentence: descend(n=iterations + off) for sentence, off in ITERATIONS_OFF.items()}
     if affine:
-        mistakes["postprocessing is not applied."] = descend(scale=1, shift=0)
         once = scale * descend(scale=1, shift=0) + shift
-        mistakes["postprocessing is applied only once, in the end."] = once
+        mistakes = {
+            "postprocessing is not applied.": descend(scale=1, shift=0),
+            "postprocessing is applied only once, in the end.": once,
+        }
+        accepted = (*misled.values(), *miscounted.values())
+    else:
+        unmoved = {"This is the starting point: x is never updated.": np.array(x0)}
+        mistakes, accepted = {**misled, **unmoved, **miscounted}, ()
+    check = Check(item, 0, "x", descend(), mistakes, accepted=accepted)
     objective = {"quadratic": {"a": a.tolist(), "b": b.tolist()}}
     formula = "sum(a * (x - b) ** 2) / 2 with\n" + describe(a=a, b=b)
-    return sgd_case(item, objective, formula, x0, step, (iterations, descend(), mistakes), affine)
+    return sgd_case([check], objective, formula, x0, step, iterations, affine)
+
+
+def end_on_plane(x0, changes, update, start=None):
+    """Where some changes lead, (n, D), from x0, or from a save if there is a start."""
+    if update.from_start:
+        return x0 + changes[-1]
+    return (x0 if start is None else start) + changes.sum(axis=0)
+
+
+def annealed(step, first, last, late=0, factor=0.5):
+    """The step of each iteration from the first to the last, (n, 1)."""
+    halvings = np.maximum(0, np.arange(first - 1, last) - late) // 20_000
+    return (step * factor**halvings)[:, None]
+
+
+def told_elsewhere(end, but=()):
+    """Where the wrong updates lead, which the first item tells; not those that lead elsewhere."""
+    ends = [end(update) for update in WRONG_UPDATES.values()]
+    return tuple(x for x in ends if not any(np.allclose(x, y, rtol=1e-6, atol=0) for y in but))
 
 
 def annealing_case(rng):
     """Two halvings, on a plane: all that decides is the sum of the steps."""
     g, x0, step, iterations = np.abs(draw(rng, 3)) + 0.5, draw(rng, 3), 1e-3, 40_007
 
-    def descend(sign=-1, factor=0.5, late=0):
-        halvings = np.maximum(0, np.arange(iterations) - late) // 20_000
-        return x0 + sign * np.sum(step * factor**halvings) * g
+    def descend(update=STEP_DOWN, n=iterations, **how):
+        return end_on_plane(x0, update.change(annealed(step, 1, n, **how), g), update)
 
+    never = [descend(update, factor=1) for update in (STEP_DOWN, *WRONG_UPDATES.values())]
     mistakes = {
-        "The step is added; it must be subtracted, to go down.": descend(sign=1),
         "This is the starting point: x is never updated.": x0,
-        "The step is never halved (ANNEAL_EVERY).": descend(factor=1),
+        "The step is never halved (ANNEAL_EVERY).": never[0],
         "The step is halved an iteration late.": descend(late=1),
         "The step is halved an iteration early.": descend(late=-1),
     }
+    accepted = (
+        *told_elsewhere(descend, but=never),
+        *(descend(n=iterations + off) for off in ITERATIONS_OFF.values()),
+    )
+    check = Check(1, 0, "x", descend(), mistakes, tolerance=1e-7, accepted=accepted)
     formula = "sum(g * x) with\n" + describe(g=g)
-    ends = (iterations, descend(), mistakes)
-    return sgd_case(1, {"linear": g.tolist()}, formula, x0, step, ends, tolerance=1e-7)
+    return sgd_case([check], {"linear": g.tolist()}, formula, x0, step, iterations)
+
+
+def resumed_annealing_case(rng):
+    """The second halving alone, from a save before it: for an sgd that is right, but slow."""
+    g, x0, step, first, last = np.abs(draw(rng, 3)) + 0.5, draw(rng, 3), 0.1, 39_996, 40_007
+    start = draw(rng, 3)
+
+    def descend(update=STEP_DOWN, scale=1.0):
+        changes = update.change(scale * annealed(step, first, last), g)
+        return end_on_plane(x0, changes, update, start)
+
+    # The course's own sgd has step * 0.5 ** (first / 20000), which is no whole halving.
+    courses = 0.5 ** ((first - 1) / 20_000) / 0.5
+    accepted = (*told_elsewhere(descend), descend(scale=courses))
+    check = Check(1, 0, "x", descend(), accepted=accepted, tolerance=1e-7)
+    case = sgd_case(
+        [check],
+        {"linear": g.tolist()},
+        "sum(g * x) with\n" + describe(g=g),
+        x0,
+        step,
+        last,
+        folder="annealing",
+        save=[first - 1, start.tolist(), 1],
+    )
+    case.inputs += f"\nsaved_params_{first - 1}.npy holds " + show(start)
+    case.stands_in = True
+    return case
+
+
+def noise(seed, n):
+    """What `random.random()` gives after `random.seed(seed)`, (n, 1), and the state after it."""
+    generator = random.Random(seed)
+    return np.array([[generator.random()] for _ in range(n)]), generator.getstate()[1]
+
+
+def resuming_case(rng):
+    """10 iterations from a save after 20,000, with a gradient that comes from `random`."""
+    g, x0, step, at, n = np.abs(draw(rng, 3)) + 0.5, draw(rng, 3), 0.1, 20_000, 10
+    start = draw(rng, 3)
+    saved_seed, own_seed = (int(seed) for seed in rng.integers(1, 1000, 2) + [0, 1000])
+
+    def descend(update=STEP_DOWN, seed=saved_seed, scale=1.0, start=start):
+        changes = update.change(scale * annealed(step, at + 1, at + n), noise(seed, n)[0] * g)
+        return end_on_plane(x0, changes, update, start)
+
+    own = noise(own_seed, at + n)[0]
+    mistakes = {
+        "It does not go on from the save: this is where x0 leads.": end_on_plane(
+            x0, -annealed(step, 1, at + n) * own * g, STEP_DOWN
+        ),
+        "The step is that of the beginning: when it resumes, it must be halved as often as it had "
+        "been.": descend(scale=2),
+        "The state of random is not restored, so it draws other numbers than it would have.": (
+            descend(seed=own_seed)
+        ),
+        "Neither the step nor the state of random is restored.": descend(seed=own_seed, scale=2),
+        "It counts the iterations from 1 again.": start
+        + np.sum(-annealed(step, 1, at + n) * noise(saved_seed, at + n)[0] * g, axis=0),
+        "x0 is taken where the saved parameters are needed.": descend(start=x0),
+        "This is what was saved: it does not go on from there.": start,
+    }
+    accepted = told_elsewhere(descend)
+    check = Check(3, 0, "x", descend(), mistakes, accepted=accepted, tolerance=1e-7)
+    formula = "random.random() * sum(g * x) with\n" + describe(g=g)
+    objective = {"noisy": {"slope": g.tolist(), "seed": own_seed}}
+    save = [at, start.tolist(), saved_seed]
+    case = sgd_case([check], objective, formula, x0, step, at + n, folder="resuming", save=save)
+    case.inputs += (
+        f"\nsaved_params_{at}.npy holds {show(start)}\n"
+        f"saved_state_{at}.pickle holds the state after random.seed({saved_seed})\n"
+        f"before the call there was random.seed({own_seed})"
+    )
+    return case
+
+
+def saving_case(rng):
+    """5,000 iterations, and what they save."""
+    g, x0, step, n = np.abs(draw(rng, 2)) + 0.5, draw(rng, 2), 0.001, 5_000
+    seed = int(rng.integers(1, 1000))
+    r, state = noise(seed, n)
+
+    def descend(update=STEP_DOWN):
+        return end_on_plane(x0, update.change(annealed(step, 1, n), r * g), update)
+
+    files = (f"saved_params_{n}.npy", f"saved_state_{n}.pickle")
+    accepted = told_elsewhere(descend)
+    checks = [
+        Check(3, 1, files[0], descend(), {}, accepted=accepted, tolerance=1e-7),
+        Check(3, 2, f"the state in {files[1]}", np.array(state), {}, tolerance=0),
+    ]
+    formula = "random.random() * sum(g * x) with\n" + describe(g=g)
+    objective = {"noisy": {"slope": g.tolist(), "seed": seed}}
+    case = sgd_case(checks, objective, formula, x0, step, n, folder="saving", reads=files)
+    case.hint = (
+        "With useSaved, every 5,000 iterations save_params(iteration, x) must write "
+        f"{files[0]} and {files[1]}."
+    )
+    case.inputs += f"\nbefore the call there was random.seed({seed})"
+    return case
 
 
 def draw(rng, *shape, scale=1.0):

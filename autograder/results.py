@@ -1,31 +1,42 @@
 """The results of a grading as a table, and as the results.json that Gradescope reads."""
 
 import json
-import os
 import re
-import tempfile
 import textwrap
-from pathlib import Path
 from typing import NamedTuple
 
+from utils.files import replacing
+
 PARTS = {"a": "(a) word2vec.py", "b": "(b) sgd.py", "c": "(c) the run"}
+NEXT = {  # what to do when a part is complete, and the one after it is not
+    "a": "word2vec.py is complete. Next: the step in sgd.py; `python sgd.py` tries it.",
+    "b": "sgd.py is complete. Next: `python run.py` trains the vectors and draws them.",
+}
 WIDTH = 100  # characters of a line of the table
-MOST = {"a": 12, "b": 4, "c": 4}  # points
+POINTS = {"a": 12, "b": 4, "c": 4}
 VISIBILITIES = ("hidden", "after_due_date", "visible", "after_published")
 
 
 class Row(NamedTuple):
     """One line of the table: what was asked, and what it has earned."""
 
+    question: str  # as the command line names it
     title: str
     number: str  # "a.1": the part of the assignment, and a count in it
     points: float
     most: float
     lines: list  # of text: what was expected, got and so on
+    begun: bool = True  # False if there is nothing yet to be graded
 
     def passed(self):
         """Whether it has earned all its points."""
         return self.points == self.most
+
+    def mark(self):
+        """A word for the table."""
+        if not self.begun:
+            return "to do"
+        return "ok" if self.passed() else "partly" if self.points else "WRONG"
 
 
 class Grading(NamedTuple):
@@ -34,30 +45,69 @@ class Grading(NamedTuple):
     rows: list
     remarks: list  # that cost nothing
     header: list  # lines above the table
+    points: dict = POINTS  # that each part has in all, whether all of it was graded or not
+
+    def part(self, part):
+        """The rows of a part of the assignment."""
+        return [row for row in self.rows if row.number.startswith(part)]
 
     def score(self):
         """The points."""
-        return sum(row.points for row in self.rows)
+        return total(self.rows)
+
+    def worth(self, points):
+        """The same with other points for the parts, such as {"a": 12, "b": 4, "c": 2}."""
+        rows = []
+        for row in self.rows:
+            share = points[row.number[0]] / self.points[row.number[0]]
+            rows.append(row._replace(points=row.points * share, most=row.most * share))
+        return self._replace(rows=rows, points=points)
+
+    def is_complete(self, part):
+        """Whether a part has earned all that it could."""
+        return total(self.part(part)) == round(self.points[part], 4)
+
+
+def total(rows):
+    """The points of some rows, without the dust of adding fractions up."""
+    return round(sum(row.points for row in rows), 4)
+
+
+def most(rows):
+    """The points that could be had for some rows."""
+    return round(sum(row.most for row in rows), 4)
 
 
 def table(grading):
     """The grading as text for a student."""
     lines = [*map(wrapped, grading.header), ""]
     for part, title in PARTS.items():
-        rows = [row for row in grading.rows if row.number.startswith(part)]
-        got = sum(row.points for row in rows)
-        lines.append(f"{title:<60}{got:>4g} / {MOST[part]}")
+        rows = grading.part(part)
+        if not rows:
+            continue
+        lines.append(f"{title:<60}{total(rows):>4g} / {most(rows):g}")
         for row in rows:
-            mark = "ok" if row.passed() else "partly" if row.points else "WRONG"
             lines.append(
-                f"  {mark:<7}{row.number:<6}{row.title:<45}{row.points:>4g} / {row.most:g}"
+                f"  {row.mark():<7}{row.number:<6}{row.title:<45}{row.points:>4g} / {row.most:g}"
             )
             lines += indented(row.lines)
-        lines.append("")
+        lines += [*what_next(grading, part), ""]
     for remark in grading.remarks:
         lines.append(wrapped(f"Remark (costs nothing): {remark}"))
-    lines.append(f"{'total':<60}{grading.score():>4g} / {sum(MOST.values())}")
+    lines.append(f"{'total':<60}{grading.score():>4g} / {most(grading.rows):g}")
     return "\n".join(lines)
+
+
+def what_next(grading, part):
+    """A line if a part is complete and the one after it is not."""
+    if part in NEXT and grading.is_complete(part) and not grading.is_complete(following(part)):
+        return [f"  {NEXT[part]}"]
+    return []
+
+
+def following(part):
+    """The part after one."""
+    return list(PARTS)[list(PARTS).index(part) + 1]
 
 
 def indented(lines):
@@ -83,7 +133,7 @@ def as_json(grading, seconds, seed):
             "output": "\n".join(row.lines),
             "tags": [PARTS[row.number[0]]],
             "visibility": "visible",
-            "extra_data": {},
+            "extra_data": {"question": row.question},
         }
         for row in grading.rows
     ]
@@ -107,17 +157,8 @@ def failure(message):
 
 def write(path, results):
     """Write results.json in one step: whoever reads it finds it whole."""
-    path = Path(path)
-    text = json.dumps(results, indent=1, allow_nan=False) + "\n"
-    handle, new = tempfile.mkstemp(prefix=".results-", dir=path.parent)
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(new, 0o644)
-        os.replace(new, path)
-    except BaseException:
-        os.unlink(new)
-        raise
+    with replacing(path, "w", encoding="utf-8") as file:
+        file.write(json.dumps(results, indent=1, allow_nan=False) + "\n")
 
 
 # ---------------------------------------------------------------------------------------- schema

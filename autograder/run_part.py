@@ -2,80 +2,140 @@
 
 Nothing of the submission is executed. The parameters are read by the header's word only after it
 has been checked, their loss is computed on windows of the real data drawn anew, and they are
-compared with the fingerprints of known runs.
+compared with the fingerprints of known runs. Points go to what a run can have left behind: vectors
+of its shape, in all of its dimensions, and trained.
 """
 
 import io
 import random
-import struct
+from typing import NamedTuple
 
 import numpy as np
 
 from autograder import fingerprints
 from autograder.archive import PARAMS
+from autograder.pictures import NoPicture, png_size
 from autograder.results import Row
 from fast.sampler import BulkSampler
 from utils.get_datasets import SST_FOLDER, DatasetError, ensure_dataset, find_dataset
-from utils.treebank import CorpusError, StanfordSentiment
+from utils.stopping import UserError
+from utils.treebank import StanfordSentiment
 
 WINDOWS = 20_000  # for the loss; its standard error is then 0.04, and that of a correct run 9.53
 GOOD_LOSS, FAIR_LOSS = 10.2, 12.0  # "around or below 10"; trained, but not well
+PUBLISHED_LOSS = 9.53
 REPEATS = 3  # of the corpus when it is subsampled: enough for a sample
+SHAPE = (2 * fingerprints.V, fingerprints.D)
 OTHER_VOCABULARIES = {
     18_951: "the Rotten Tomatoes snippets that get_datasets falls back on",
     19_538: "SST read in an East Asian encoding with errors ignored",
     19_534: "SST read as ASCII with errors ignored",
 }
+DIVERGED = "the run diverged. The step added, or a sign lost in the negatives' sigmoid, does that."
+TITLES = {"c.1": f"run: {PARAMS}", "c.2": "run: loss on the real data", "c.3": "run: the picture"}
+MOST = {"c.1": 1, "c.2": 2, "c.3": 1}
 
 
-class UnusableParams(ValueError):
+class UnusableParams(UserError):
     """Parameters that cannot be graded; the message says why, to the student."""
 
 
-def grade_run(files, seed):
-    """The `Row`s of the run: parameters 1, their loss 2, the picture 1."""
-    return [*grade_params(files, seed), grade_picture(files)]
+class Verdict(NamedTuple):
+    """What the parameters have earned, the name of the run they come from, and remarks."""
+
+    rows: list
+    known: str | None
+    remarks: list
+
+
+def grade_run(files, seed, wrong=()):
+    """The `Row`s of the run, and remarks that cost nothing.
+
+    `wrong` has the numbers of the rows in which the code handed in is wrong in such a way that the
+    run's vectors must be wrong too.
+    """
+    verdict = grade_params(files, seed)
+    remarks = verdict.remarks
+    if verdict.known == fingerprints.PUBLISHED and wrong:
+        remarks.append(
+            f"the vectors are those of the correct run, but the code handed in is wrong "
+            f"({', '.join(wrong)}): it cannot have made them."
+        )
+    return [*verdict.rows, grade_picture(files)], remarks
+
+
+def row(number, points, lines, begun=True):
+    """A `Row` of the run."""
+    return Row("run", TITLES[number], number, points, MOST[number], lines, begun)
 
 
 def grade_params(files, seed):
-    """The `Row`s of the parameters and of their loss."""
-    titles = (f"run: {PARAMS}", "run: loss on the real data")
+    """The `Verdict` on the parameters and on their loss."""
+    if PARAMS not in files:
+        lines = [f"not run yet: python run.py makes {PARAMS}"]
+        rows = [row("c.1", 0, lines, begun=False), row("c.2", 0, ["not run yet"], begun=False)]
+        return Verdict(rows, None, [])
     try:
         params = read_params(files)
+        check_form(params)
     except UnusableParams as error:
-        reason = [str(error)]
-        return [Row(titles[0], "c.1", 0, 1, reason), Row(titles[1], "c.2", 0, 2, reason)]
+        return Verdict([row("c.1", 0, [str(error)]), row("c.2", 0, ["See c.1."])], None, [])
     lines = [f"{params.dtype} {params.shape}, V = {len(params) // 2:,}"]
     known = fingerprints.recognise(params)
-    if known:
-        lines.append(fingerprints.FAULTS[known].sentence)
     points, about_loss = grade_loss(params, known, seed)
-    return [
-        Row(titles[0], "c.1", 1, 1, lines),
-        Row(titles[1], "c.2", points, 2, about_loss),
-    ]
+    if known == fingerprints.PUBLISHED and points < MOST["c.2"]:
+        known = None  # made to have its projections
+    made = points > 0 or known not in (None, "not trained")
+    if known:
+        lines.append(f"Equal to {fingerprints.FAULTS[known].sentence}")
+    elif not made:
+        lines.append("Not the vectors of any run that we know, and not trained.")
+    remarks = []
+    if points and not known:
+        remarks.append(
+            "the loss is within bounds, but the vectors are not those of a run that we know. A "
+            "loss by itself shows little: vectors that know nothing but word frequencies reach "
+            "9.24."
+        )
+    return Verdict([row("c.1", int(made), lines), row("c.2", points, about_loss)], known, remarks)
 
 
 def read_params(files):
     """The array in saved_params_40000.npy; raises `UnusableParams`."""
-    if PARAMS not in files:
-        raise UnusableParams(f"{PARAMS} is missing: python run.py makes it")
     shape, fortran, dtype, data = read_header(files[PARAMS])
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         raise UnusableParams(f"{PARAMS} holds {dtype}, not floats of 32 or 64 bits")
-    if len(shape) != 2 or shape[0] % 2 or not all(shape):
-        raise UnusableParams(f"{PARAMS} has shape {shape}; it must be (2V, D), here (39078, 10)")
+    if len(shape) != 2 or not all(type(n) is int and n > 0 for n in shape) or shape[0] % 2:
+        raise UnusableParams(f"{PARAMS} has shape {shape}; it must be (2V, D), here {SHAPE}")
     if len(data) != shape[0] * shape[1] * dtype.itemsize:
         raise UnusableParams(f"{PARAMS} is cut off, or longer than its header says")
     params = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     if not np.isfinite(params).all():
         bad = np.argwhere(~np.isfinite(params))[0]
-        raise UnusableParams(
-            f"{PARAMS} holds nan or infinity, first in row {bad[0]}: the run diverged"
-        )
+        raise UnusableParams(f"{PARAMS} holds nan or infinity, first in row {bad[0]}: {DIVERGED}")
     if np.abs(params).max() > 1e6:
-        raise UnusableParams(f"{PARAMS} holds numbers of more than a million: the run diverged")
+        raise UnusableParams(f"{PARAMS} holds numbers of more than a million: {DIVERGED}")
     return params
+
+
+def check_form(params):
+    """Raise `UnusableParams` unless the run can have left an array of this form."""
+    n_words = len(params) // 2
+    if params.shape != SHAPE:
+        whose = OTHER_VOCABULARIES.get(n_words)
+        raise UnusableParams(
+            f"{PARAMS} has shape {params.shape}; the run of the assignment leaves {SHAPE}: "
+            f"{fingerprints.V:,} words, {fingerprints.D} dimensions"
+            + (f". {n_words:,} is the vocabulary of {whose}" if whose else "")
+            + ". Train on the data of the assignment (sh get_datasets.sh), with all of its words."
+        )
+    for half, name in ((params[:n_words], "centre"), (params[n_words:], "outside")):
+        rank = np.linalg.matrix_rank(half)
+        if rank < fingerprints.D:
+            raise UnusableParams(
+                f"The {name} vectors lie in {rank} of {fingerprints.D} dimensions; "
+                "no run leaves them so, since it begins with random vectors."
+            )
 
 
 def read_header(content):
@@ -97,22 +157,16 @@ def read_header(content):
 
 def grade_loss(params, known, seed):
     """Points for the loss, and what to say about it."""
-    n_words = len(params) // 2
     try:
         corpus, name = load_corpus()
-        if name != "SST" and n_words == fingerprints.V:
+        if name != "SST":
             raise DatasetError(f"there is only {name} here, and these are the vectors of SST")
-    except (DatasetError, CorpusError) as error:
+    except UserError as error:
         if known == fingerprints.PUBLISHED:
-            return 2, [f"That of the published result is 9.53 (not computed anew: {error})."]
+            return 2, [
+                f"That of the published result is {PUBLISHED_LOSS} (not computed anew: {error})."
+            ]
         return 0, [f"NOT GRADED, for want of the data to compute the loss on: {error}"]
-    if n_words != len(corpus.words):
-        whose = OTHER_VOCABULARIES.get(n_words)
-        return 0, [
-            f"V = {n_words:,}, but {name} has {len(corpus.words):,} words"
-            + (f"; {n_words:,} is the vocabulary of {whose}." if whose else ".")
-            + " Train on the data of the assignment (sh get_datasets.sh), with all of its words."
-        ]
     loss, error = window_loss(params, corpus, seed)
     points = 2 if loss <= GOOD_LOSS else 1 if loss <= FAIR_LOSS else 0
     said = f"loss {loss:.2f} (standard error {error:.2f}) on {WINDOWS:,} fresh windows of {name}"
@@ -159,24 +213,16 @@ def window_loss(params, corpus, seed, n_windows=WINDOWS):
 
 
 def grade_picture(files):
-    """The `Row` of the picture: a PNG with a size."""
-    title, number = "run: word_vectors.png", "c.3"
+    """The `Row` of the picture: a PNG that can be shown."""
     pictures = sorted(name for name in files if name.endswith(".png"))
     name = "word_vectors.png" if "word_vectors.png" in pictures else next(iter(pictures), None)
     if name is None:
-        return Row(title, number, 0, 1, ["There is no picture: python run.py makes it."])
-    size = png_size(files[name])
-    if size is None:
-        return Row(title, number, 0, 1, [f"{name} is not a PNG picture."])
-    lines = [f"{name}, {size[0]} x {size[1]} pixels"]
+        return row("c.3", 0, ["not drawn yet: python run.py draws word_vectors.png"], begun=False)
+    try:
+        width, height = png_size(files[name])
+    except NoPicture as error:
+        return row("c.3", 0, [f"{name} is not a PNG picture: {error}."])
+    lines = [f"{name}, {width} x {height} pixels"]
     if name != "word_vectors.png":
         lines.append("It should be called word_vectors.png.")
-    return Row(title, number, 1, 1, lines)
-
-
-def png_size(content):
-    """Width and height of a PNG picture, None if it is none."""
-    if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR" or b"IDAT" not in content:
-        return None
-    size = struct.unpack(">II", content[16:24])
-    return size if min(size) >= 16 else None
+    return row("c.3", 1, lines)

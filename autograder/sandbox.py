@@ -3,55 +3,95 @@
     sandbox = Sandbox(Limits(seconds=20))
     outcome = sandbox.run(files, "word2vec", "sigmoid", [{"args": [0.5], "kwargs": {}}])
 
-The child (`child.py`) gets a fresh folder with the submission and our scaffold, an empty
-environment, and limits on time, memory, files and processes. If the grader is root, as it is on
-Gradescope, the child becomes a user of its own, whose processes and files are swept away in the
-end. What comes back is JSON of numbers through a pipe; it may be forged, but only by who can
-compute them.
+The child (`confine.py`, then `child.py`) gets a fresh folder with the submission and our scaffold,
+an empty environment, and limits on time, memory, files and processes. What comes back is JSON of
+numbers through a pipe; it may be forged, but only by who can compute them.
+
+How much that is worth depends on who grades:
+
+- root on Linux, as on Gradescope: the child becomes a user whom nobody else is. It can neither read
+  nor write what is closed to others, nor signal a process of another user, and its processes, its
+  files in the folders open to all and its System V memory are swept away in the end. Where the
+  system allows it (a container may not), it has no net, does not see this project's folder, and
+  what it writes to files that have no name any more counts too.
+- anybody else: the child has the rights of the user who grades, and could read and write what that
+  user can, this grader included. The limits then keep mistakes at bay, not malice.
+
+Every wait here has an end. A signal that arrives while a child runs takes effect when the child and
+its folder are gone.
 """
 
+import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import pwd
 import random
 import re
-import resource  # noqa: F401  (an ImportError here says that this is no POSIX system)
+import resource
 import selectors
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from utils.stopping import SIGNALS, UserError
+
 HERE = Path(__file__).resolve().parent
-UTILS = HERE.parent / "utils"
-PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
-UIDS = range(61_000, 64_000)  # of nobody, on the systems we know; checked all the same
+ROOT = HERE.parent
+PROGRAM = ("confine.py", "child.py")
+PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/dev/mqueue")
+# Of nobody, on the systems we know; checked all the same. A child has an even one, and whoever
+# ends its processes the next.
+UIDS = range(61_000, 64_000, 2)
 MAX_REPORT, MAX_OUTPUT = 2**20, 2**14  # bytes read from the child
 MAX_EVENTS = 100
+PACKAGES = ("json", "numpy", "scipy", "matplotlib", "sklearn")  # that a submission may import
+START = 120  # seconds that Python and NumPy may take to start, on a busy machine or a slow disk
+PATIENCE = 10  # seconds for what should take none
+TIDYING = 120  # seconds for the removal of thousands of files
 PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
+IPC_RMID = 0  # of <sys/ipc.h>
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "MPLBACKEND": "Agg",
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
+# Kills all processes of the user argv[1]. A process may be signalled by who is, or acts as, the
+# user that it really is or was: so this acts as that user, and really is another one, whom no
+# process of that user can signal, stop or trace in turn.
+KILL_ALL = """
+import os, sys
+uid = int(sys.argv[1])
+os.setgroups([])
+os.setresgid(uid, uid, uid)
+os.setresuid(uid + 1, uid, uid + 1)
+os.kill(-1, 9)
+"""
+
+
+class UnfitSystem(UserError):
+    """No submission can be run here, right or wrong; the message says why and what to do."""
 
 
 class Limits(NamedTuple):
     """What a child may use."""
 
-    seconds: float = 20  # of wall-clock time, and of CPU time
-    memory: int = 3 * 2**30  # bytes of address space
+    seconds: float = 30  # of CPU time; of wall-clock time twice that, for the machine may be busy
+    memory: int = 3 * 2**30  # bytes of address space, and in memory of all its processes
     file_size: int = 2**23  # bytes of one file
     disk: int = 2**26  # bytes of all files
-    processes: int = 4
-    open_files: int = 64
+    processes: int = 100  # and threads, of all its processes
+    open_files: int = 128
 
 
 class Outcome(NamedTuple):
@@ -67,16 +107,16 @@ class Sandbox:
 
     Parameters
     ----------
-    limits : Limits
+    limits : Limits, optional
     adopt : bool
         Whether processes that a child leaves behind become children of this process, to be killed.
-        Then this process must have no other children.
+        Then this process must have no other children in sessions of their own.
     """
 
-    def __init__(self, limits=Limits(), adopt=False):
-        self.limits = limits
+    def __init__(self, limits=None, adopt=False):
+        self.limits = limits or Limits()
         self.parent = public_folder()
-        self.uid = unused_uid() if self.parent else None
+        self.uid, self._claim = claim_uid() if self.parent else (None, None)
         self.adopt = adopt and sys.platform == "linux"
         if self.adopt:
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -85,65 +125,100 @@ class Sandbox:
         """As whom the children run, for the table."""
         if self.uid is not None:
             return f"a user of its own (uid {self.uid})"
-        return "root (no other user is to be had)" if os.geteuid() == 0 else "the user who grades"
+        return "you, with your own rights: for code you trust"
 
     def run(self, files, module, function, calls):
-        """Call a function of a submission on several inputs; an `Outcome`."""
-        folder = Path(tempfile.mkdtemp(prefix="grade-", dir=self.parent))
-        try:
-            work = self._furnish(folder, files)
-            task = {
-                "module": module,
-                "function": function,
-                "calls": calls,
-                "uid": self.uid,
-                "limits": {k: v for k, v in self.limits._asdict().items() if k != "disk"},
-            }
-            return self._run_child(work, json.dumps(task).encode())
-        finally:
-            remove(folder)
-            for path in self._strays():
-                remove(path)
+        """Call a function of a submission on several inputs; an `Outcome`.
+
+        Raises `UnfitSystem`, before anything of the submission is run, if not even a right one
+        could be.
+        """
+        with signals_held() as arrived:
+            folder = Path(tempfile.mkdtemp(prefix="grade-", dir=self.parent))
+            try:
+                work = self._furnish(folder, files)
+                task = {
+                    "module": module,
+                    "function": function,
+                    "calls": calls,
+                    "uid": self.uid,
+                    "limits": self._limits(),
+                    "child": str(folder / "child.py"),
+                    "work": str(work),
+                    **surroundings(),
+                }
+                # An event says so, the others are of the submission.
+                events, ending, output = self._run_child(folder, json.dumps(task).encode(), arrived)
+            finally:
+                remove([folder, *self._strays()])
+                if self.uid is not None:
+                    remove_shared_memory(self.uid)
+        fault = events[0].get("unfit", "") if events else f"{ending}: {output[-500:]}"
+        if fault is not None:
+            raise UnfitSystem(
+                f"submissions cannot be run here: {fault}. Grade with a Python that every user can "
+                "read, such as the system's own, and the packages of autograder/requirements.txt"
+            )
+        return Outcome(events[1:], ending, output)
+
+    def _limits(self):
+        """The limits that the child sets itself."""
+        limits = self.limits._asdict()
+        del limits["disk"]
+        if self.uid is None:  # then all that the user who grades has running counts too
+            limits["processes"] = None
+        return limits
 
     def _furnish(self, folder, files):
-        """The child's working folder: the submission's modules and our scaffold."""
+        """The child's program, and its working folder: the submission's modules and our scaffold.
+
+        The program is a copy, for what lies beside the original is none of the child's business.
+        """
         work = folder / "work"
         (work / "utils").mkdir(parents=True)
-        for path in UTILS.glob("*.py"):
+        for path in (ROOT / "utils").glob("*.py"):
             shutil.copyfile(path, work / "utils" / path.name)
         for name, content in files.items():
             if name.endswith(".py"):
                 (work / name).write_bytes(content)
+        for name in PROGRAM:
+            shutil.copyfile(HERE / name, folder / name)
+            (folder / name).chmod(0o644)
         if self.uid is not None:
             folder.chmod(0o711)
             for path in (work, work / "utils", *work.glob("*.py"), *work.glob("utils/*.py")):
                 os.chown(path, self.uid, self.uid)
         return work
 
-    def _run_child(self, work, task):
-        command = [sys.executable, "-I", "-B", "-X", "utf8", str(HERE / "child.py")]
+    def _run_child(self, folder, task, arrived):
+        """Start the child, follow it, end it; the events it reported, its ending, its output."""
+        work = folder / "work"
+        command = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(folder / PROGRAM[0])]
         environment = {
             **ENVIRONMENT,
             **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(work)),
         }
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        with subprocess.Popen(
-            command, cwd=work, env=environment, start_new_session=True, bufsize=0, **pipes
-        ) as child:
-            try:
-                send(child.stdin, task)
-                report, output = Tail(MAX_REPORT, keep_first=True), Tail(MAX_OUTPUT)
-                ending = self._watch(child, work, {child.stdout: report, child.stderr: output})
-            finally:
-                self._kill(child)
-            for pipe, tail in ((child.stdout, report), (child.stderr, output)):
-                drain(pipe, tail)
+        child = subprocess.Popen(
+            command, cwd="/", env=environment, start_new_session=True, bufsize=0, **pipes
+        )
+        report, output = Tail(MAX_REPORT, keep_first=True), Tail(MAX_OUTPUT)
+        try:
+            send(child.stdin, task)
+            tails = {child.stdout: report, child.stderr: output}
+            ending = self._watch(child, work, tails, arrived)
+        finally:
+            self._end(child)
+        for pipe, tail in tails.items():
+            drain(pipe, tail)
+            pipe.close()
         text = bytes(output.data).decode("utf-8", "replace")
-        return Outcome(parse(bytes(report.data)), ending, text)
+        return parse(bytes(report.data)), ending, text
 
-    def _watch(self, child, work, pipes):
+    def _watch(self, child, work, pipes, arrived):
         """Read along until the child ends, or must; how it ended, or None if it ended well."""
-        deadline = time.monotonic() + self.limits.seconds
+        began = looked = time.monotonic()
+        seconds, ready = START, False
         with selectors.DefaultSelector() as selector:
             for pipe in pipes:
                 os.set_blocking(pipe.fileno(), False)
@@ -154,28 +229,43 @@ class Sandbox:
                 for key, _ in selector.select(0.05) if selector.get_map() else ():
                     if pipes[key.fileobj].read_from(key.fileobj) == b"":
                         selector.unregister(key.fileobj)
-                if time.monotonic() > deadline:
-                    return f"it took longer than {self.limits.seconds:g} s; does it loop for ever?"
-                if disk_used([work, *self._strays()]) > self.limits.disk:
-                    return (
-                        f"it wrote more than {self.limits.disk / 2**20:.0f} MB, or too many files"
-                    )
-        return ending_of(child.returncode)
+                now = time.monotonic()
+                if arrived:
+                    return "the grader was stopped"
+                if not ready and b"\n" in pipes[child.stdout].data:
+                    began, seconds, ready = now, 2 * self.limits.seconds, True
+                if now > began + seconds:
+                    return f"it took longer than {seconds:g} s; does it loop or wait for ever?"
+                if now > looked + 0.1:
+                    looked = now
+                    excess = self._excess(work)
+                    if excess:
+                        return excess
+        return ending_of(child.returncode, self.limits)
 
-    def _kill(self, child):
-        """Kill the child and all that it has started."""
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # none left; or macOS, if only a zombie is
-            pass
+    def _excess(self, work):
+        """What the child has taken too much of, in a sentence, or None."""
+        memory, nameless = usage(self.uid) if self.uid is not None else (0, 0)
+        if memory > self.limits.memory:
+            return f"it used more than {self.limits.memory / 2**30:.0f} GB of memory"
+        if disk_used([work, *self._strays()]) + nameless > self.limits.disk:
+            return f"it wrote more than {self.limits.disk / 2**20:.0f} MB, or too many files"
+        return None
+
+    def _end(self, child):
+        """Kill the child and all that it has started, and wait for it, but not for ever.
+
+        A process that traces the child keeps us from seeing its end: so that is killed first.
+        """
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)  # none left; or macOS, if only a zombie is
         child.kill()
-        child.wait()
         if self.uid is not None:
-            # All processes of that user, wherever they hid; no one else's.
-            as_user = {"user": self.uid, "group": self.uid, "extra_groups": []}
-            subprocess.run(["/bin/sh", "-c", "kill -9 -1"], stderr=subprocess.DEVNULL, **as_user)
+            kill_all_of(self.uid)
         if self.adopt:
-            kill_children()
+            kill_orphans(child.pid)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(PATIENCE)
 
     def _strays(self):
         """What the child's own user has put in the folders that are open to all."""
@@ -241,21 +331,79 @@ def parse(report):
     return events
 
 
-def ending_of(status):
+def ending_of(status, limits):
     """What the exit status of a child says about how it ended, None if well."""
     if status == 0:
         return None
     if status > 0:
         return f"the process ended with exit status {status}"
     number = -status
-    if number in (signal.SIGXCPU, signal.SIGKILL):
+    if number == signal.SIGXCPU:
+        return f"it computed for longer than {limits.seconds:g} s; does it loop for ever?"
+    if number == signal.SIGKILL:
         return "the system stopped it, for using too much time or memory"
     if number == signal.SIGXFSZ:
         return "it wrote a file larger than allowed"
     return f"the process died of signal {number} ({signal.strsignal(number)})"
 
 
-# ------------------------------------------------------------------------------------ the system
+# ------------------------------------------------------------------------------------------ signals
+@contextlib.contextmanager
+def signals_held():
+    """Signals that would end this process do so at the end of the block; the list of them so far.
+
+    Those that are ignored stay so. In another thread than the main one nothing is done, for only
+    that one is ever interrupted.
+    """
+    arrived, before = [], {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, lambda number, frame: arrived.append(number))
+    try:
+        yield arrived
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])
+
+
+def run_helper(command):
+    """Run a short command of the system, which a Ctrl-C at the terminal does not reach."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIDYING)
+    except subprocess.TimeoutExpired:
+        pass  # a disk that does not answer; nothing more can be done
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# ------------------------------------------------------------------------------------------ imports
+def surroundings():
+    """From where the child imports, as the task has it: what this process itself imports from.
+
+    That may include the user's own packages and PYTHONPATH. This project does not belong to it: our
+    solution lies there.
+    """
+    path = [os.path.realpath(entry) for entry in sys.path if os.path.exists(entry or ".")]
+    path = [entry for entry in dict.fromkeys(path) if not is_ours(entry)]
+    origins = [getattr(importlib.util.find_spec(name), "origin", None) for name in PACKAGES]
+    needed = path + [os.path.realpath(origin) for origin in origins if origin]
+    prefixes = [os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)]
+    shown = prefixes + [entry for entry in path if os.path.isdir(entry)]
+    return {"path": path, "needed": needed, "shown": shown, "hidden": str(ROOT)}
+
+
+def is_ours(entry):
+    """Whether something of this project could be imported from a folder, but from its .venv."""
+    entry, prefix = Path(entry), Path(sys.prefix).resolve()
+    inside = entry.is_relative_to(ROOT) and not entry.is_relative_to(prefix)
+    return inside or ROOT.is_relative_to(entry)
+
+
+# ----------------------------------------------------------------------------------------- the user
 def public_folder():
     """A folder for temporary files that every user can reach, or None."""
     for folder in (tempfile.gettempdir(), *PUBLIC_FOLDERS[:2]):
@@ -265,27 +413,131 @@ def public_folder():
     return None
 
 
-def unused_uid():
-    """The number of a user whom no account and no process has; None unless we are root on Linux."""
+def claim_uid():
+    """The number of a user whom no account, process or other grader has, and what holds the claim.
+
+    Twice None unless we are root on Linux, where such a user can be had.
+    """
     if sys.platform != "linux" or os.geteuid() != 0:
-        return None
+        return None, None
     used = {entry.pw_uid for entry in pwd.getpwall()}
-    used |= {uid for path in Path("/proc").glob("[0-9]*/status") for uid in uids_of(path)}
-    uid = random.SystemRandom().choice([uid for uid in UIDS if uid not in used])
-    try:
-        subprocess.run(["/bin/sh", "-c", ":"], user=uid, group=uid, extra_groups=[], check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None  # a container that has no such user
-    return uid
+    used |= {uid for path in Path("/proc").glob("[0-9]*") for uid in uids_of(path)}
+    free = [uid for uid in UIDS if uid not in used and uid + 1 not in used]
+    for uid in random.SystemRandom().sample(free, len(free)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0autograder-{uid}")  # the system forgets it with this process
+        except OSError:
+            claim.close()  # another grader has it
+            continue
+        try:
+            command = ["/bin/sh", "-c", ":"]
+            subprocess.run(command, user=uid, group=uid, extra_groups=[], check=True)
+        except (OSError, subprocess.SubprocessError):
+            return None, None  # a container that has no such user
+        return uid, claim
+    raise UnfitSystem("the users that submissions run as are all taken: wait for other graders")
 
 
-def uids_of(status):
-    """The user numbers of a process from its file in /proc; none if it has just gone."""
+def uids_of(process):
+    """The user numbers of a process, given its folder in /proc; none if it is dead or gone."""
     try:
-        text = status.read_text(encoding="utf-8", errors="replace")
+        text = (process / "status").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
+    if re.search(r"^State:\s+[ZX]", text, re.MULTILINE):
+        return []
     return [int(uid) for uid in re.search(r"^Uid:\s+(.*)$", text, re.MULTILINE)[1].split()]
+
+
+def processes_of(uid):
+    """The folders in /proc of a user's processes; without those whose end waits to be noticed."""
+    return [path for path in Path("/proc").glob("[0-9]*") if uid in uids_of(path)]
+
+
+def kill_all_of(uid):
+    """Kill all processes of a user, wherever they hid, and wait until they are dead."""
+    run_helper([sys.executable, "-I", "-S", "-c", KILL_ALL, str(uid)])
+    deadline = time.monotonic() + PATIENCE
+    while processes_of(uid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def kill_orphans(child):
+    """Kill the processes that a child has left to us, and those they leave, until none is left.
+
+    Whatever a child starts is in another session than we are.
+    """
+    me, session = str(os.getpid()), str(os.getsid(0))
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        family = {number: parent_and_session(number) for number in numbers}
+        orphans = [
+            number
+            for number, (parent, its_session) in family.items()
+            if parent == me and its_session != session and number != child
+        ]
+        if not orphans:
+            return
+        for number in orphans:
+            with contextlib.suppress(OSError):  # no longer there; or not ours to kill
+                os.kill(number, signal.SIGKILL)
+                os.waitpid(number, os.WNOHANG)
+        time.sleep(0.002)
+
+
+def parent_and_session(number):
+    """The parent and the session of a process as strings; None if it has just gone."""
+    try:
+        line = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None, None
+    _, parent, _, session = line.rpartition(")")[2].split()[:4]
+    return parent, session
+
+
+# ------------------------------------------------------------------------------ memory and the disk
+def usage(uid):
+    """Bytes that the processes of a user have in memory, and in files that have no name any more.
+
+    System V shared memory counts as the latter. Where we may not look into other users' processes
+    (root in a container without CAP_SYS_PTRACE), files without a name are not seen.
+    """
+    memory, nameless = 0, {}  # (device, inode) -> bytes
+    for process in processes_of(uid):
+        with contextlib.suppress(OSError):  # it has just gone
+            pages = (process / "statm").read_text(encoding="ascii").split()[1]
+            memory += int(pages) * resource.getpagesize()
+            for entry in os.scandir(process / "fd"):
+                info = os.stat(entry.path)
+                if info.st_nlink == 0 and stat.S_ISREG(info.st_mode):
+                    nameless[info.st_dev, info.st_ino] = info.st_blocks * 512
+    segments = [row for row in system_v("shm") if uid in (row["uid"], row["cuid"])]
+    return memory, sum(nameless.values()) + sum(row["size"] for row in segments)
+
+
+def system_v(kind):
+    """The System V objects of a kind (shm, msg or sem), a dict of numbers each."""
+    try:
+        lines = Path(f"/proc/sysvipc/{kind}").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []  # this system has none
+    return [dict(zip(lines[0].split(), map(int, line.split()))) for line in lines[1:]]
+
+
+def remove_shared_memory(uid):
+    """Remove the System V shared memory, message queues and semaphores of a user."""
+    libc = ctypes.CDLL(None)
+    removals = {
+        ("shm", "shmid"): lambda number: libc.shmctl(number, IPC_RMID, None),
+        ("msg", "msqid"): lambda number: libc.msgctl(number, IPC_RMID, None),
+        ("sem", "semid"): lambda number: libc.semctl(number, 0, IPC_RMID),
+    }
+    for (kind, column), remove_one in removals.items():
+        for row in system_v(kind):
+            if uid in (row["uid"], row["cuid"]):
+                remove_one(row[column])
 
 
 def owner(entry):
@@ -296,29 +548,7 @@ def owner(entry):
         return None
 
 
-def kill_children():
-    """Kill all children of this process, and those they leave, until there are none."""
-    me = str(os.getpid())
-    for _ in range(1000):
-        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        children = [pid for pid in pids if parent(pid) == me]
-        if not children:
-            return
-        for pid in children:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-
-def parent(pid):
-    """The parent of a process as a string, None if it has just gone."""
-    try:
-        stat_line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return stat_line.rpartition(")")[2].split()[1]
-
-
-def disk_used(paths, most_entries=20_000, longest=1_000):
+def disk_used(paths, most_entries=5_000, longest=1_000):
     """Bytes of all files below some paths; infinite if they are too many or too deep to count."""
     total, waiting = 0, [os.fspath(path) for path in paths]
     for _ in range(most_entries):
@@ -340,8 +570,10 @@ def disk_used(paths, most_entries=20_000, longest=1_000):
     return float("inf")
 
 
-def remove(path):
-    """Remove a file or folder, however deep; rm copes with what shutil.rmtree does not."""
-    if os.geteuid() != 0:
-        subprocess.run(["chmod", "-R", "u+rwx", str(path)], capture_output=True)
-    subprocess.run(["rm", "-rf", str(path)], capture_output=True)
+def remove(paths):
+    """Remove files and folders, however deep; rm copes with what shutil.rmtree does not."""
+    paths = [str(path) for path in paths]
+    for n in range(0, len(paths), 500):  # the system limits the length of a command
+        if os.geteuid() != 0:
+            run_helper(["chmod", "-R", "u+rwx", *paths[n : n + 500]])
+        run_helper(["rm", "-rf", "--", *paths[n : n + 500]])

@@ -1,13 +1,23 @@
 #!/bin/bash
-# Gradescope runs this once, when it builds the image that submissions are graded in.
+# Gradescope runs this once, when it builds the image that submissions are graded in. It fails if
+# anything is missing that a right submission needs to earn all its points.
 set -eu
 base=${AUTOGRADER:-/autograder}
+python=$base/venv/bin/python
 
 apt-get update
 apt-get install -y python3 python3-venv
 # Not below source, which run_autograder hides from submissions.
 python3 -m venv "$base/venv"
-"$base/venv/bin/pip" install -r "$base/source/autograder/requirements.txt"
-# The data for the loss of the run, unless it has been packed; --data of pack.py does that.
+"$python" -m pip install -r "$base/source/autograder/requirements.txt"
+
+# The treebank, for the loss of the run, unless it has been packed. Other sentences, which
+# get_datasets would fall back on, will not do: with those, right runs would lose points.
 cd "$base/source"
-"$base/venv/bin/python" -m utils.get_datasets
+"$python" -m utils.get_datasets || true
+if ! "$python" -c 'import sys; from utils.get_datasets import SST_FOLDER, find_dataset
+sys.exit(find_dataset() != SST_FOLDER)'; then
+    echo "setup.sh: no Stanford Sentiment Treebank, so runs cannot be graded. Take it along with:" \
+        "python autograder/pack.py --data stanfordSentimentTreebank.zip" >&2
+    exit 1
+fi

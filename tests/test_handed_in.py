@@ -5,6 +5,7 @@ python -m pytest tests/test_handed_in.py
 
 import hashlib
 import re
+import shutil
 import sys
 import types
 
@@ -205,3 +206,17 @@ def test_arguments_of_run_are_not_for_a_parser_in_somebodys_file(monkeypatch, tm
     )
     handed_in.load("parsing")
     assert sys.argv == ["run.py", "--textbook"]
+
+
+def test_the_tests_say_whose_files_they_find_and_test_what_they_can(project):
+    shutil.copytree(ROOT / "tests", project / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("autograder", "starter", "docs"):
+        (project / name).mkdir()
+    (project / "word2vec.py").write_text(solutions.solution("loops"), encoding="utf-8")
+    (project / "sgd.py").write_text(solutions.SGD, encoding="utf-8")
+    tests = ["tests/test_utils.py", "tests/test_sgd.py", "tests/test_word2vec.py"]
+    done = run_python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, cwd=project)
+    assert "word2vec.py is not this package's: left out are tests of fuzz, " in done.stdout
+    assert "sgd.py is not this package's: left out are tests of " in done.stdout
+    done = run_python("-m", "pytest", "-q", "-p", "no:cacheprovider", tests[0], cwd=project)
+    assert done.returncode == 0 and re.search(r"\d+ passed", done.stdout), done.stdout

@@ -9,7 +9,6 @@ with output_folder(settings, options):      # fails now rather than after the tr
 import contextlib
 import hashlib
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
