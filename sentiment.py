@@ -15,6 +15,12 @@ import sys
 if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import os
+import sys
+
+if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 from utils import stopping
 
 if __name__ == "__main__":
@@ -341,13 +347,12 @@ def check_outputs(options):
     paths = [options.output / name for name in OUTPUTS]
     if options.json is not None:
         paths.append(options.json)
-    path = options.output
     try:
         options.output.mkdir(parents=True, exist_ok=True)
         for path in paths:
             check_writable(path)
-    except OSError as error:  # which names a temporary file
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    except OSError as error:
+        raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
 # ------------------------------------------------------------------------------------- the command
