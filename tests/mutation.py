@@ -135,9 +135,9 @@ MUTANTS = [
            "    return numbers.astype(np.min_scalar_type(numbers.max()))",
            "    return numbers.astype(np.min_scalar_type(numbers.min()))"),
     # ---- drawing in bulk
-    Mutant("fast/sampler.py", "sampler", "sampler: window size one too small",
+    Mutant("fast/sampler.py", "sampler", "sampler: window size one too large",
            "            lanes = segment, position, size + 1\n",
-           "            lanes = segment, position, size\n"),
+           "            lanes = segment, position, size + 2\n"),
     Mutant("fast/sampler.py", "sampler", "sampler: the centre word is kept",
            "        is_outside = words != np.repeat(centers, lengths)",
            "        is_outside = words != -1"),
