@@ -19,8 +19,10 @@ as a whole: words times dimension must stay below 2**31, or else --min-count has
 
 import argparse
 import contextlib
+import logging
 import os
 import shutil
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -103,14 +105,17 @@ def spark_session(master):
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
+    logging.disable(logging.ERROR)  # py4j would log a traceback of what is told in a line below
     builder = SparkSession.builder.appName("word2vec").config("spark.log.level", "ERROR")
     builder.config("spark.ui.showConsoleProgress", stopping.is_terminal(sys.stderr))
     try:
         spark = (builder.master(master) if master else builder).getOrCreate()
-        # Spark has set a handler of its own, which would end in a traceback.
+        # Spark has set a handler of its own, which raises KeyboardInterrupt.
         stopping.handle_signals(stopping.raise_stopped)
         yield spark
         spark.stop()  # after trouble, it ends with this process
+    except KeyboardInterrupt:
+        raise stopping.Stopped(signal.SIGINT) from None
     except (PySparkException, Py4JError) as error:
         lines = str(error).splitlines()
         is_preface = len(lines) > 1 and lines[0].startswith("An error occurred while calling")
