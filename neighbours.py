@@ -7,6 +7,12 @@ Beside the vectors as they are stand those without their common mean: vectors th
 part are all near each other, whatever they know. Of a save, the centre vectors are taken.
 """
 
+import os
+import sys
+
+if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 from utils import stopping
 
 if __name__ == "__main__":
