@@ -340,7 +340,8 @@ def test_nor_where_there_is_no_other_user(as_anybody, name):
 
 HOARDS = {
     "in the folders open to all": (
-        "\n    for i in range(9): open('/var/tmp/fill-%d-%d' % (os.getuid(), i), 'wb').write(bytes(2**23))"
+        "\n    for i in range(9):\n"
+        "        open(f'/var/tmp/fill-{os.getuid()}-{i}', 'wb').write(bytes(2**23))"
     ),
     "in files without a name": (
         "\n    kept = []\n    for i in range(9):\n        kept.append(open('x', 'wb'))\n"
