@@ -29,7 +29,7 @@ from pathlib import Path
 CODE = ("word2vec.py", "sgd.py", "run.py")
 PICTURE = "word_vectors.png"
 PARAMS = "saved_params_40000.npy"
-KEY = b"Parameters SHA-256"  # under which a picture of ours says from which file it was drawn
+KEY = b"Parameters"  # under which a picture of ours has the sha256 of what it was drawn from
 
 
 def files_of(folder, pattern):

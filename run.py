@@ -30,22 +30,15 @@ from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from fast import textbook
-from fast.sampler import BulkSampler
-from fast.stream import MinibatchObjective, MinibatchStream, Worker
+from fast.stream import Worker
+from fast.training import RECORD, train
 from utils import get_datasets, handed_in, results, saves
-from utils.files import replacing
-from utils.progress import ProgressDisplay, duration
+from utils.progress import ProgressDisplay
 from utils.stopping import UserError
 from utils.treebank import StanfordSentiment, TextCorpus
 
-DATA_SEED = 314  # the assignment seeds `random` twice: before the data ...
-SEED = 31415  # ... and before training
-NUMPY_SEED = 9265  # for the initial vectors
-PRINT_EVERY = 10
-RECORD = "saved_settings.json"  # beside the saves of an sgd.py that keeps no settings in them
+DATA_SEED = 314  # of `random`, which is seeded again before training
 
 
 @dataclass(frozen=True)
@@ -87,6 +80,7 @@ class Settings:
 def parse_options(arguments=None):
     """The command line as `Settings` and a namespace of all else; exits with 2 if it is wrong."""
     parser = argparse.ArgumentParser(
+        prog="run.py",
         description="Train word vectors by skip-gram on the Stanford Sentiment Treebank, and draw "
         "some of them. Without options this is the assignment's run.",
         epilog="saved_params_N.npy (V centre vectors, then V outside vectors) and "
@@ -168,7 +162,7 @@ def positive(text):
     return float(text)
 
 
-# ------------------------------------------------------------------------------------- training
+# ------------------------------------------------------------------------------------- text
 def load_dataset(repeats=None):
     """The dataset, fetched if it is not there, and its name."""
     folder = get_datasets.ensure_dataset()
@@ -193,151 +187,8 @@ def load_text(settings):
     return text, os.fsencode(settings.corpus.name).decode("utf-8", "replace")
 
 
-def initial_vectors(V, settings):
-    """Seed both generators and draw the start: V centre vectors, then V outside vectors of zero."""
-    D, seed = settings.dimension, settings.seed
-    random.seed(SEED if seed is None else seed)
-    np.random.seed(NUMPY_SEED if seed is None else seed)
-    wordVectors = np.zeros((2 * V, D), dtype=np.float32 if settings.float32 else np.float64)
-    wordVectors[:V] = (np.random.rand(V, D) - 0.5) / D
-    return wordVectors
-
-
-def fast_loss(settings):
-    """The vectorised loss, or None where fast/vectorised.py is not there, as in a course kit."""
-    try:
-        from fast import vectorised
-    except ImportError as error:
-        if "vectorised" not in str(error):
-            raise
-        return None
-    negative_sampling = settings.loss == "negative-sampling"
-    return vectorised.NegSampling() if negative_sampling else vectorised.naive_softmax
-
-
-def fast_objective(dataset, settings, worker=None, loss_and_gradient=None):
-    """The function for `sgd`: minibatches drawn ahead, by default the vectorised loss of each."""
-    K = settings.negatives if settings.loss == "negative-sampling" else 0
-    sampler = BulkSampler(dataset, settings.window, K)
-    stream = MinibatchStream(sampler, textbook.BATCH_SIZE, worker)
-    return MinibatchObjective(stream, loss_and_gradient or fast_loss(settings))
-
-
-def textbook_objective(dataset, settings):
-    """The same function as the assignment has it: word2vec.py's functions on whole arrays."""
-    return textbook.textbook_objective(their_functions(settings), dataset)
-
-
-def their_functions(settings):
-    """The functions of the word2vec.py that is here."""
-    word2vec = handed_in.load("word2vec")
-    return textbook.Functions(word2vec, settings.loss, settings.window, settings.negatives)
-
-
-def choose_objective(dataset, settings, worker, by_textbook, log):
-    """The function for `sgd`, and whether it computes what this package's word2vec.py does.
-
-    That is found out by comparing word2vec.py with the fast path, on some minibatches.
-    """
-    functions = their_functions(settings)
-    start = random.getstate()
-    fast = fast_loss(settings)
-    f = fast_objective(dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words))
-    f.begin()
-    verdict = textbook.check(functions, dataset, settings.dimension, fast)
-    agrees = fast is not None and not verdict.difference
-    if agrees and not by_textbook:
-        log("word2vec.py agrees with the fast path, which computes the same in seconds")
-        return f, True
-    if settings.float32:
-        raise UserError("--float32 is for the fast path, from which this word2vec.py differs")
-
-    whole, seconds = verdict.whole, verdict.seconds
-    if settings.loss == "naive-softmax":
-        whole = "the naive softmax touches every outside vector"
-    f.loss_and_gradient = textbook.Textbook(functions, dataset.words)
-    if whole:
-        f = textbook_objective(dataset, settings)
-        dataset.forget_subsample()
-        random.setstate(start)
-        seconds = textbook.seconds_of(f, initial_vectors(len(dataset.words), settings))
-        dataset.forget_subsample()
-        random.setstate(start)
-    log(what_differs(verdict, fast))
-    slowly = f" on whole arrays ({whole})" if whole else ""
-    time = duration(seconds * settings.iterations)
-    log(f"Training by the functions of word2vec.py{slowly}: about {time} in all")
-    return f, agrees
-
-
-def what_differs(verdict, fast):
-    """What the check has found, in a line for people."""
-    if fast is None and not verdict.difference:
-        return "word2vec.py draws windows and negatives as the assignment does"
-    if not verdict.difference:
-        return "word2vec.py agrees with the fast path"
-    grader = handed_in.FOLDER / "autograder"
-    advice = "; `python autograder .` names the mistake" if grader.is_dir() else ""
-    return f"word2vec.py is not right: {verdict.difference}{advice}"
-
-
-def train(dataset, settings, folder, worker=None, progress=None, by_textbook=False, log=print):
-    """Train by the word2vec.py and sgd.py that are here: (2V, D).
-
-    Saves to and resumes from `folder`. `progress` is told what `sgd.Progress` has.
-    """
-    from threadpoolctl import threadpool_limits  # scikit-learn brings it
-
-    progress = progress or (lambda _: None)
-    sgd = handed_in.load("sgd")
-    handed_in.check_sgd(sgd)
-    ours = handed_in.digest("sgd") == handed_in.OUR_SGD
-    origin = handed_in.fingerprint()
-    wordVectors = initial_vectors(len(dataset.words), settings)
-    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)
-    in_saves = settings.in_saves(dataset, None if ours and is_right else origin)
-    takes_settings = handed_in.takes_settings(sgd)
-    check_record(folder, in_saves, keep=not takes_settings)
-    # The products are too small to be worth a second thread, which would cost the worker its core.
-    # sgd stops at what is not finite.
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
-        if takes_settings:
-            return sgd.sgd(
-                f,
-                wordVectors,
-                settings.step,
-                settings.iterations,
-                None,
-                True,
-                PRINT_EVERY,
-                progress=progress,
-                folder=folder,
-                settings=in_saves,
-            )
-        log("sgd.py takes the course's seven arguments: it prints and saves in its own way")
-        return handed_in.call_seven_arguments(
-            sgd, f, wordVectors, settings.step, settings.iterations, folder, progress
-        )
-
-
-def check_record(folder, in_saves, keep):
-    """Raise UserError if the saves in a folder are an sgd.py's of another run.
-
-    `keep` says that the sgd.py to come saves no settings, so that they are kept beside its saves.
-    """
-    path = Path(folder) / RECORD
-    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    if saves.newest_save(folder) is None:
-        path.unlink(missing_ok=True)
-    elif recorded != in_saves and (keep or recorded):
-        raise UserError(f"the saves in {folder} are of other files or settings; {fresh_advice(folder)}")
-    if keep:
-        with replacing(path, "w", encoding="utf-8") as file:
-            file.write(json.dumps(in_saves, indent=2) + "\n")
-
-
 def check_memory(dataset, settings):
-    """Raise UserError if vectors or minibatches of these settings need more than the machine has."""
+    """Raise UserError if vectors or minibatches need more memory than the machine has."""
     if not hasattr(os, "sysconf"):  # Windows
         return
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -368,7 +219,9 @@ def run(settings, options):
                 print("In single precision the published numbers are not met")
             make_room(folder, dataset, settings, options)
             gallery = results.Gallery(dataset, name, settings, options)
-            with ProgressDisplay(settings.iterations, lines=handed_in.takes_settings(sgd)) as display:
+            with ProgressDisplay(
+                settings.iterations, lines=handed_in.takes_settings(sgd)
+            ) as display:
                 wordVectors = train(
                     dataset,
                     settings,
@@ -382,12 +235,12 @@ def run(settings, options):
 
 
 def make_room(folder, dataset, settings, options):
-    """Remove the saves with `--fresh`; set those of another text aside if the dataset is trained on.
+    """Remove the saves with `--fresh`; otherwise set those of another text aside for the dataset.
 
     So what was trained on a stand-in for the treebank is not in its way.
     """
     if options.fresh and saves.newest_save(folder):
-        print(f"Removing {describe_saves(folder)}")
+        print(f"Removing {saves.describe(folder)}")
         saves.remove_saves(folder)
     elif settings.corpus is None and saved_text(folder) not in (None, dataset.fingerprint()):
         print(f"The saves of another text are kept in {saves.set_aside(folder).resolve()}")
@@ -405,19 +258,6 @@ def saved_text(folder):
         return (sgd.read_save(folder, newest).settings or {}).get("corpus")
 
 
-def describe_saves(folder):
-    """The saves in a folder, and what they took to make."""
-    number, seconds = len(saves.saved_iterations(folder)), saves.seconds_to_make(folder)
-    cost = "" if seconds is None else f", about {duration(seconds)} of training"
-    what = f"the {number} saves" if number > 1 else "the save"
-    return f"{what} in {Path(folder).resolve()} (up to {saves.newest_save(folder):,}{cost})"
-
-
-def fresh_advice(folder):
-    """What to do about saves that are in the way."""
-    return f"use --output for another folder, or --fresh to remove {describe_saves(folder)}"
-
-
 def run_with_advice(settings, options):
     """`run`, with what to do about saves of another run, or after a step that was too large."""
     try:
@@ -426,7 +266,7 @@ def run_with_advice(settings, options):
         kind = type(error).__name__ if type(error).__module__ == "sgd" else ""
         if kind == "SaveError":
             is_disk = isinstance(error.__cause__, OSError)
-            hint = "" if is_disk else f"; {fresh_advice(options.output)}"
+            hint = "" if is_disk else f"; {saves.advice(options.output)}"
             raise UserError(f"{error}{hint}") from error
         if kind == "DivergenceError":
             fresh = " and --fresh" if saves.newest_save(options.output) else ""

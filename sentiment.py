@@ -41,7 +41,7 @@ from utils import saves
 from utils.files import check_writable, replacing
 from utils.progress import duration
 from utils.stopping import UserError
-from utils.vectors import read_checkpoint, read_text
+from utils.vectors import newest_checkpoint, read_checkpoint, read_text, split_checkpoint
 
 STRENGTHS = [float(f"{10 ** (power / 2):.2g}") for power in range(0, 11)]  # of regularisation
 RANDOM_SEED = 224  # of the vectors that know nothing
@@ -56,6 +56,7 @@ SWEEP = (  # dimension, iterations, step
     (50, 40000, 0.3),
     (10, 40000, 3),
     (50, 40000, 3),
+    (50, 80000, 2),
     (100, 80000, 3),
 )
 
@@ -131,24 +132,15 @@ def load_vectors(options, dataset):
 
 def newest_save(folders, dataset):
     """The newest save of the dataset's words in the first folder that has one."""
-    others = {}
+    newest = newest_checkpoint(folders)
     for folder in folders:
         for iteration in reversed(saves.saved_iterations(folder)):
             path = saves.params_file(folder, iteration)
-            V = words_in_save(path)
-            if V in (None, len(dataset.words)):
-                if others:
-                    print(f"Not taken, for they are of other texts: {', '.join(map(str, others))}")
+            if words_in_save(path) in (None, len(dataset.words)):
+                if path != newest:
+                    print(f"{newest} was trained on another text, so {path} is taken")
                 return path
-            others[path] = V
-    where = folders[0].resolve()
-    if not others:
-        raise UserError(
-            f"no saved_params_N.npy in {where}: make one with `python run.py`, or give "
-            "vectors with --vectors FILE"
-        )
-    path, V = next(iter(others.items()))
-    raise another_text(path, V, dataset)
+    return newest  # of another text, which `split_checkpoint` tells
 
 
 def words_in_save(path):
@@ -159,21 +151,9 @@ def words_in_save(path):
         return None
 
 
-def another_text(path, V, dataset):
-    """The `UserError` for a save of V words, which are not those of the dataset."""
-    return UserError(
-        f"{path} has the vectors of {V:,} words, but the sentences here have "
-        f"{len(dataset.words):,}: it was trained on another text. Train on these with `python "
-        "run.py`, or export its vectors with run.py --export, and give them with --vectors"
-    )
-
-
 def side_by_side(wordVectors, dataset, path):
     """Centre and outside vectors (2V, D) as `WordVectors` (V, 2D)."""
-    V = len(dataset.words)
-    if len(wordVectors) != 2 * V:
-        raise another_text(path, len(wordVectors) // 2, dataset)
-    both = np.hstack((wordVectors[:V], wordVectors[V:]))
+    both = np.hstack(split_checkpoint(wordVectors, dataset.words, path))
     return WordVectors(dataset.tokens(), both, path, " (centre and outside vector)")
 
 
@@ -351,9 +331,9 @@ def draw(folder, parts, words, result, names, data):
 
 
 def short_name(path):
-    """The name of a file, at most 50 letters of it, as text that can be drawn."""
+    """The name of a file, at most 40 letters of it, as text that can be drawn."""
     name = os.fsencode(path.name).decode("utf-8", "replace")
-    return name if len(name) <= 50 else f"{name[:40]} \N{HORIZONTAL ELLIPSIS} {name[-7:]}"
+    return name if len(name) <= 40 else f"{name[:30]} \N{HORIZONTAL ELLIPSIS} {name[-7:]}"
 
 
 def check_outputs(options):
@@ -361,13 +341,12 @@ def check_outputs(options):
     paths = [options.output / name for name in OUTPUTS]
     if options.json is not None:
         paths.append(options.json)
-    path = options.output
     try:
         options.output.mkdir(parents=True, exist_ok=True)
         for path in paths:
             check_writable(path)
-    except OSError as error:  # which names a temporary file
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    except OSError as error:
+        raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
 # ------------------------------------------------------------------------------------- the command

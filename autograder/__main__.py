@@ -66,7 +66,7 @@ def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
     """The `Grading` of the submission at a path, in some questions."""
     path = Path(path)
     header = [
-        f"Assignment 2, coding: {text(path.resolve().name)}",
+        f"Assignment 2, coding: {text(path.resolve().name.replace(chr(10), ' '))}",
         f"Fresh inputs; the same again with: --seed {seed}",
         f"The functions ran as {sandbox.user()}.",
     ]
@@ -201,6 +201,8 @@ def complain(options):
             return f"there is no folder for {file}"
         if file and file.is_dir():
             return f"{file} is a folder"
+        if file and file.exists() and any(file.samefile(path) for path in options.paths):
+            return f"{file} is to be graded; give another file to write to"
     if options.results and is_class(options):
         return "--results is for one submission; for a class use --csv FILE"
     if options.seed is not None and options.seed < 0:
@@ -209,12 +211,10 @@ def complain(options):
 
 
 def is_class(options):
-    """Whether a class is to be graded, not a single submission."""
-    return (
-        bool(options.csv)
-        or len(options.paths) > 1
-        or whole_class.is_folder_of_zips(options.paths[0])
-    )
+    """Whether a class is to be graded, not a single submission, as Gradescope has it."""
+    if options.csv or len(options.paths) > 1:
+        return True
+    return not options.results and whole_class.is_folder_of_zips(options.paths[0])
 
 
 def questions_of(options):

@@ -99,14 +99,10 @@ class Exercise:
 
         `outcome` is what `Sandbox.run` gave for the calls, `source` the submission's file.
         """
-        if is_unwritten(self, outcome, source):
-            return [(item, Result(0, [NOT_WRITTEN], False)) for item in self.items], []
         if outcome.events and "failure" in outcome.events[0]:
-            reason = [
-                f"cannot use {self.module}.{self.function}: {text(outcome.events[0]['failure'])}"
-            ]
-            return [(item, Result(0, reason)) for item in self.items], []
-        wrong, remarks = self._look(outcome)
+            wrong, remarks = dict.fromkeys(range(len(self.items)), self._failure(outcome)), []
+        else:
+            wrong, remarks = self._look(outcome)
         events = padded(outcome.events, len(self.cases))
         modified = {
             name for case, event in zip(self.cases, events) for name in changed(case, event)
@@ -124,17 +120,25 @@ class Exercise:
             else:
                 result = Result(item.points, [])
             results.append((item, result))
+        if len(wrong) == len(self.items) and is_unwritten(self, outcome, source):
+            return [(item, Result(0, [NOT_WRITTEN], False)) for item in self.items], []
         return results, list(dict.fromkeys(remarks))
+
+    def _failure(self, outcome):
+        """What to say if there is no such function, or its file cannot be imported."""
+        failure = text(outcome.events[0]["failure"])
+        return [f"cannot use {self.module}.{self.function}: {failure}"]
 
     def _look(self, outcome):
         """What is wrong, item -> lines, and remarks."""
         events = padded(outcome.events, len(self.cases))
-        wrong, remarks, told = {}, [], {}
+        wrong, remarks = {}, []
         if events[0] and events[0].get("imported"):
             remarks.append(
                 f"{self.module}.py cannot be imported to its end: {text(events[0]['imported'])}. "
                 "What it had defined by then was graded all the same."
             )
+        told = {}  # number of a case -> that of the item with which its inputs are shown
         excused = excused_items(self.cases, events, outcome)
         for n, (case, event) in enumerate(zip(self.cases, events)):
             for check in case.checks:
@@ -150,12 +154,9 @@ class Exercise:
                 if check.item is None:
                     remarks += [f"{self.function}: {check.remark}"] if event else []
                     continue
-                number = self.items[check.item].number
                 inputs = f"as for {told[n]}" if n in told else case.inputs
-                told.setdefault(n, number)
-                hint = case.hint or complaint.hint
-                if not hint and self.rests_on_first and 0 in wrong:
-                    hint = f"Get {self.items[0].number} right first."
+                told.setdefault(n, self.items[check.item].number)
+                hint = case.hint or complaint.hint or self._advice(wrong)
                 wrong[check.item] = [labelled("hint", hint)] if hint else []
                 wrong[check.item] += [labelled("input", inputs), *complaint.found]
         if excused:
@@ -165,6 +166,12 @@ class Exercise:
             )
         return wrong, remarks
 
+    def _advice(self, wrong):
+        """What to do first, where there is no other hint; else nothing."""
+        if self.rests_on_first and 0 in wrong:
+            return f"Get {self.items[0].number} right first."
+        return ""
+
     def _complain(self, check, event, events, outcome):
         """A `Complaint` or None, and a remark."""
         if check.same_as is not None:
@@ -172,7 +179,7 @@ class Exercise:
             if not other or "outputs" not in other:
                 return None, ""
             expected = numbers(other["outputs"][check.output])
-            if isinstance(expected, str):
+            if isinstance(expected, str) or expected.size != 1:
                 return None, ""
             check = Check(check.item, check.output, check.name, expected)
         return complain(check, event) if event else (no_result(outcome), "")
@@ -199,18 +206,19 @@ def excused_items(cases, events, outcome):
 
 def is_unwritten(exercise, outcome, source):
     """Whether a function has not been written yet: a bare marker, NotImplementedError, None."""
-    if has_bare_marker(source.decode("utf-8", "replace"), exercise.function):
+    # In sgd.py nothing but the step is to be written, in sgd or in a function that it calls.
+    start = "def " if exercise.module == "sgd" else f"def {exercise.function}("
+    if has_bare_marker(source.decode("utf-8", "replace"), start):
         return True
-    events = [event for event in outcome.events if "failure" not in event]
-    return bool(events) and all(
+    return bool(outcome.events) and all(
         str(event.get("error")).startswith("NotImplementedError")
         or event.get("outputs") == [{"type": "NoneType"}]
-        for event in events
+        for event in outcome.events
     )
 
 
-def has_bare_marker(source, function):
-    """Whether nothing stands behind any `### YOUR CODE HERE` of a function.
+def has_bare_marker(source, start):
+    """Whether nothing stands behind any `### YOUR CODE HERE` of the functions that start so.
 
     The source is read line by line, since a parser could be brought to its end by it.
     """
@@ -219,7 +227,7 @@ def has_bare_marker(source, function):
     for line in source.splitlines():
         stripped = line.strip()
         if line[:1] not in ("", " ", "\t", "#", ")"):
-            inside = line.startswith(f"def {function}(")
+            inside = line.startswith(start)
             waiting = False
         elif not inside:
             continue
@@ -314,8 +322,10 @@ def diagnose(got, check):
         return "It is all zero: has this part been filled in?"
     if close(got, -expected, check.tolerance):
         return "The sign is the other way round."
-    ratio = np.sum(got * expected) / np.sum(expected**2)
-    if close(got, ratio * expected, check.tolerance):
+    with np.errstate(all="ignore"):  # of numbers that come from a submission, or zeros
+        ratio = np.sum(got * expected) / np.sum(expected**2)
+        multiple = ratio * expected
+    if close(got, multiple, check.tolerance):
         return f"It is {ratio:.6g} times what it should be."
     if expected.ndim == 2 and len(got) < 100 and same_rows(got, expected, check.tolerance):
         return "The right gradients stand in the wrong rows."

@@ -45,6 +45,7 @@ class Grading(NamedTuple):
     rows: list
     remarks: list  # that cost nothing
     header: list  # lines above the table
+    points: dict = POINTS  # that each part has in all, whether all of it was graded or not
 
     def part(self, part):
         """The rows of a part of the assignment."""
@@ -58,9 +59,13 @@ class Grading(NamedTuple):
         """The same with other points for the parts, such as {"a": 12, "b": 4, "c": 2}."""
         rows = []
         for row in self.rows:
-            share = points[row.number[0]] / POINTS[row.number[0]]
+            share = points[row.number[0]] / self.points[row.number[0]]
             rows.append(row._replace(points=row.points * share, most=row.most * share))
-        return self._replace(rows=rows)
+        return self._replace(rows=rows, points=points)
+
+    def is_complete(self, part):
+        """Whether a part has earned all that it could."""
+        return total(self.part(part)) == round(self.points[part], 4)
 
 
 def total(rows):
@@ -95,11 +100,14 @@ def table(grading):
 
 def what_next(grading, part):
     """A line if a part is complete and the one after it is not."""
-    following = grading.part(chr(ord(part) + 1))
-    done = all(row.passed() for row in grading.part(part))
-    if part in NEXT and done and not (following and all(row.passed() for row in following)):
+    if part in NEXT and grading.is_complete(part) and not grading.is_complete(following(part)):
         return [f"  {NEXT[part]}"]
     return []
+
+
+def following(part):
+    """The part after one."""
+    return list(PARTS)[list(PARTS).index(part) + 1]
 
 
 def indented(lines):

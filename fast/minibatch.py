@@ -1,173 +1,129 @@
-"""Minibatches laid out."""
+"""Minibatches laid out: drawn windows as small problems of their own, integers only.
+
+    minibatches = lay_out(sampler.draw(5000), V, batch_size=50)     # 100 of them
+    loss, (rows, values) = NegSampling()(wordVectors, minibatches[0])
+
+A minibatch touches some 1,250 of the 39,078 rows of `wordVectors`. It names these once and calls
+them by local numbers from there on, so that the mathematics (`fast.vectorised`, or anybody's
+word2vec.py by `fast.textbook`) has small arrays to work on.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
-BATCH_SIZE = 50  # windows in a minibatch
-
-
-def split_windows(centers, counts, outside, negatives=None, batch_size=BATCH_SIZE):
-    """The `(centers, counts, outside)` of each `batch_size` windows, a list."""
-    bounds = np.concatenate(([0], np.cumsum(counts)))[::batch_size]
-    batches = [slice(i * batch_size, (i + 1) * batch_size) for i in range(len(bounds) - 1)]
-    return [
-        (centers[batch], counts[batch], outside[begin:end])
-        for batch, begin, end in zip(batches, bounds, bounds[1:])
-    ]
-
 
 class Minibatch(NamedTuple):
-    """A minibatch as a small problem of its own, on the R rows of `wordVectors` it touches.
+    """B windows on the R rows of `wordVectors` that they touch.
 
-    Each pair (c, o) has K + 1 scores u^T v_c, that of o first: S = P (K + 1) of them. The u of a
-    score is its target. The rows have local numbers from 0, those of centres come first. `indptr`
-    and `indices` are the pattern of the (R, R) matrix
+    The rows of the C centre words come first, then those of the target words. Windows of one centre
+    word stand side by side. A pair (c, o) of a window has K + 1 targets, o first and then the
+    negatives, and as many scores u^T v_c; there are P pairs and S = P (K + 1) scores.
 
-        G = [ 0    B ]      B[c, u] = dJ/d(u^T v_c), summed over the scores of v_c with u
-            [ B^T  0 ]
-
-    whose product with the local rows is their gradient. The first half of its entries are the
-    scores as they stand, the second half those taken in `order`.
+    `indptr` and `indices` are the pattern of a sparse matrix with an entry for each score, in row c
+    and column u. Read as rows (CSR) they give the matrix, read as columns (CSC) its transpose.
     """
 
     rows: np.ndarray  # (R,) of wordVectors, each once
-    centers: np.ndarray  # (P,) local row of each pair's centre vector
-    indptr: np.ndarray  # (R + 1,)
-    indices: np.ndarray  # (2S,) the first S of them: local row of each score's target
-    order: np.ndarray  # (S,) the scores sorted by target
-    n_windows: int
+    n_centers: int  # C
+    centers: np.ndarray  # (P,) local row of each pair's centre word
+    indptr: np.ndarray  # (B + 1,) where the scores of each centre word begin; from C on, S
+    indices: np.ndarray  # (S,) local row of each score's target
+    counts: np.ndarray  # (B,) outside words of each window
     n_negatives: int  # K
 
 
 class Minibatches:
-    """Minibatches laid out end to end, faster than one by one; item i is a `Minibatch`."""
+    """Minibatches laid out together, faster than one by one; item i is a `Minibatch`.
 
-    def __init__(self, arrays, row_bounds, score_bounds, n_windows, n_negatives):
-        self._arrays = arrays
-        self._row_bounds, self._score_bounds = row_bounds.tolist(), score_bounds.tolist()
-        self._n_windows, self._n_negatives = n_windows, n_negatives
+    The integers are kept in as few bits as they take, for the way from one process to another.
+    """
+
+    def __init__(self, fields, n_centers, row_bounds, pair_bounds, n_negatives):
+        self._rows, self._centers, self._indptr, self._indices, self._counts = fields
+        self._n_centers, self._n_negatives = n_centers.tolist(), n_negatives
+        self._row_bounds, self._pair_bounds = row_bounds.tolist(), pair_bounds.tolist()
 
     def __len__(self):
-        return len(self._row_bounds) - 1
+        return len(self._n_centers)
 
     def __getitem__(self, i):
-        rows, centers, indptr, indices, order = self._arrays
-        row, row_end = self._row_bounds[i], self._row_bounds[i + 1]
-        score, score_end = self._score_bounds[i], self._score_bounds[i + 1]
-        scores_of_pair = 1 + self._n_negatives
+        rows = slice(self._row_bounds[i], self._row_bounds[i + 1])
+        pair, pair_end = self._pair_bounds[i], self._pair_bounds[i + 1]
+        scores = slice(pair * (1 + self._n_negatives), pair_end * (1 + self._n_negatives))
         return Minibatch(
-            rows[row:row_end],
-            centers[score // scores_of_pair : score_end // scores_of_pair],
-            indptr[row + i : row_end + i + 1],
-            indices[2 * score : 2 * score_end],
-            order[score:score_end],
-            self._n_windows,
+            self._rows[rows].astype(np.intp),
+            self._n_centers[i],
+            self._centers[pair:pair_end].astype(np.intp),
+            self._indptr[i].astype(np.intp),
+            self._indices[scores].astype(np.intp),
+            self._counts[i].astype(np.intp),
             self._n_negatives,
         )
 
 
-def lay_out(centers, counts, outside, negatives, V, batch_size=BATCH_SIZE):
-    """Lay out drawn windows as `Minibatches` of `batch_size` windows each; integers only.
+def lay_out(windows, V, batch_size):
+    """Lay out `Windows` of a vocabulary of V words as `Minibatches` of `batch_size` each."""
+    n_batches = len(windows.centers) // batch_size
+    shape = n_batches, batch_size
+    by_center = np.argsort(windows.centers.reshape(shape), axis=1, kind="stable")
+    first_windows = np.arange(0, n_batches * batch_size, batch_size)[:, np.newaxis]
+    windows = windows.take((by_center + first_windows).ravel())
+    center_words, counts = windows.centers.reshape(shape), windows.counts.reshape(shape)
 
-    `centers`, `counts` and `outside` are those of `naive_softmax_minibatch`, `negatives` (P, K) has
-    a row for each outside word. V is the number of words.
-    """
-    scores_of_pair = 1 + negatives.shape[1]
-    window_bounds = np.arange(0, len(centers) + 1, batch_size)  # of the minibatches
-    n_batches = len(window_bounds) - 1
+    # Number the centre words of each minibatch.
+    is_first = np.ones(shape, dtype=bool)
+    np.not_equal(center_words[:, 1:], center_words[:, :-1], out=is_first[:, 1:])
+    numbers = np.cumsum(is_first, axis=1) - 1
+    n_centers = numbers[:, -1] + 1
 
-    # Windows of one centre word next to each other, so that its row of B is one stretch of scores.
-    order = np.lexsort((centers, np.repeat(np.arange(n_batches), batch_size)))
-    pairs, counts = take_runs(counts, order)
-    targets = np.empty((len(pairs), scores_of_pair), dtype=np.int32)
-    targets[:, 0] = outside.take(pairs)
-    targets[:, 1:] = negatives.take(pairs, axis=0)
-    score_ends = np.concatenate(([0], np.cumsum(counts) * scores_of_pair))  # of the windows
-    score_bounds = score_ends[window_bounds]
-    n_scores = np.diff(score_bounds)
+    scores_a_pair = 1 + windows.negatives.shape[1]
+    starts = np.zeros((n_batches, batch_size + 1), dtype=np.intp)
+    np.cumsum(scores_a_pair * counts, axis=1, out=starts[:, 1:])
+    indptr = np.repeat(starts[:, -1:], batch_size + 1, axis=1)
+    batch, window = np.nonzero(is_first)
+    indptr[batch, numbers[batch, window]] = starts[batch, window]
+    pair_bounds = np.concatenate(([0], np.cumsum(counts.sum(axis=1))))
 
-    center_words, starts, center_bounds, numbers = find_runs(centers[order], window_bounds)
-    n_centers = np.diff(center_bounds)
-    center_starts = score_ends[starts] - np.repeat(score_bounds[:-1], n_centers)
-    pair_centers = np.repeat(numbers, counts)
-    score_centers = np.repeat(pair_centers, scores_of_pair)
+    # Number the target words of each minibatch, from its number of centre words on.
+    targets = np.column_stack((windows.outside, windows.negatives)).astype(np.intp).ravel()
+    score_bounds = (scores_a_pair * pair_bounds).tolist()
+    scratch = np.empty(V, dtype=np.intp)
+    rows, indices = [], []
+    for i, (begin, end) in enumerate(zip(score_bounds, score_bounds[1:])):
+        words, numbers_of_all = number_words(targets[begin:end], n_centers[i], scratch)
+        rows += [center_words[i][is_first[i]], V + words]
+        indices.append(numbers_of_all)
+    row_bounds = np.concatenate(([0], np.cumsum([len(part) for part in rows])))[::2]
 
-    # Scores of one target next to each other, for the rows of B^T.
-    targets, order = sort_pieces(targets.ravel(), score_bounds, V)
-    words, starts, word_bounds, numbers = find_runs(targets, score_bounds)
-    word_starts = starts + np.repeat(n_scores - score_bounds[:-1], np.diff(word_bounds))
-    scores = order + np.repeat(score_bounds[:-1].astype(np.int32), n_scores)
-    local_targets = np.empty_like(numbers)
-    local_targets[scores] = numbers + np.repeat(n_centers.astype(np.int32), n_scores)
-
-    rows = interleave((center_words, center_bounds), (words + V, word_bounds))
-    indptr = interleave(
-        (center_starts, center_bounds),
-        (word_starts, word_bounds),
-        (2 * n_scores, np.arange(n_batches + 1)),
+    fields = (
+        np.concatenate(rows),
+        np.repeat(numbers.ravel(), windows.counts),
+        indptr,
+        np.concatenate(indices),
+        counts,
     )
-    indices = interleave((local_targets, score_bounds), (score_centers.take(scores), score_bounds))
     return Minibatches(
-        (rows, pair_centers, indptr, indices, order),
-        center_bounds + word_bounds,
-        score_bounds,
-        batch_size,
-        scores_of_pair - 1,
+        [in_few_bits(field) for field in fields],
+        n_centers,
+        row_bounds,
+        pair_bounds,
+        scores_a_pair - 1,
     )
 
 
-def find_runs(a, bounds):
-    """Runs of equal entries in an array; a run ends where a piece does, at one of the bounds.
+def number_words(words, first, scratch):
+    """Number the different ones among some words: these, and the number of each of all.
 
-    Returns the entry of each run, where it starts, the bounds of the pieces counted in runs, and
-    for each entry of the array the number of its run in its piece.
+    `first` is the first number; `scratch` has an entry for every word of the vocabulary.
     """
-    is_start = np.empty(len(a), dtype=bool)
-    np.not_equal(a[1:], a[:-1], out=is_start[1:])
-    is_start[bounds[:-1]] = True
-    starts = np.flatnonzero(is_start)
-    run_bounds = np.searchsorted(starts, bounds)
-    numbers = np.cumsum(is_start, dtype=np.int32)
-    numbers -= np.repeat(run_bounds[:-1].astype(np.int32) + 1, np.diff(bounds))
-    return a[starts], starts, run_bounds, numbers
+    places = np.arange(len(words))
+    scratch[words] = places  # of equal words the last place stays
+    different = words.take(np.flatnonzero(scratch.take(words) == places))
+    scratch[different] = np.arange(first, first + len(different))
+    return different, scratch.take(words)
 
 
-def sort_pieces(a, bounds, limit):
-    """Sort each piece of an array of integers from 0 up to a limit.
-
-    Returns the sorted pieces end to end, and where in its piece each entry was. Entry and place are
-    sorted as one number, which is several times as fast as argsort.
-    """
-    bits = int(np.diff(bounds).max()).bit_length()
-    keys = a.astype(np.uint32 if limit << bits <= 2**32 else np.int64)
-    keys <<= bits
-    starts = np.repeat(bounds[:-1].astype(np.int32), np.diff(bounds))
-    keys |= (np.arange(len(a), dtype=np.int32) - starts).astype(keys.dtype)
-    for begin, end in zip(bounds, bounds[1:]):
-        keys[begin:end].sort()
-    places = (keys & ((1 << bits) - 1)).astype(np.int32)
-    keys >>= bits
-    return keys.astype(np.int32), places
-
-
-def take_runs(lengths, order):
-    """For runs of these lengths, end to end: the entries of the runs in another order.
-
-    Returns the old places of the entries, and the lengths in the new order.
-    """
-    begins = np.cumsum(lengths) - lengths
-    lengths_now = lengths[order]
-    begins_now = np.cumsum(lengths_now) - lengths_now
-    moved = np.repeat(begins[order] - begins_now, lengths_now)
-    return moved + np.arange(len(moved)), lengths_now
-
-
-def interleave(*parts):
-    """Pieces of several arrays in turn, as one int32 array.
-
-    Each part is an array and the bounds of its pieces; all have the same number of pieces.
-    """
-    parts = [(array.astype(np.int32, copy=False), bounds.tolist()) for array, bounds in parts]
-    n_pieces = len(parts[0][1]) - 1
-    return np.concatenate([a[b[i] : b[i + 1]] for i in range(n_pieces) for a, b in parts])
+def in_few_bits(numbers):
+    """An array of numbers from 0 on, in the smallest unsigned integers that hold them."""
+    return numbers.astype(np.min_scalar_type(numbers.max()))

@@ -21,21 +21,22 @@ from utils.python_random import to_numpy, to_python
 
 WINDOWS_PER_SEGMENT = 64  # segments meet after 15 windows on average, and those are parsed twice
 BLOCK = 1 << 15  # outputs handled together, few enough for the processor's cache
-PAST_THE_END = -1  # stands for a noise word beyond the last output; no word has this number
+AHEAD = 16  # outputs looked at together for the first that a draw accepts
+MAX_WINDOW_SIZE = 2**32 - 1  # for more, randint takes more than one output
 
 
 class Windows(NamedTuple):
-    """Skip-gram windows in the order they were drawn.
+    """Skip-gram windows, in the order they were drawn unless it is said otherwise.
 
     Window i has the centre word `centers[i]` and `counts[i]` outside words. The outside words of
     all windows stand end to end in `outside`, each with its row of `negatives`.
     """
 
-    centers: np.ndarray  # (n_windows,) int32
-    counts: np.ndarray  # (n_windows,) int64
-    outside: np.ndarray  # (n_pairs,) int32
-    negatives: np.ndarray  # (n_pairs, K) int32
-    ends: np.ndarray  # (n_windows,) int64: outputs of the generator used up to each window's end
+    centers: np.ndarray  # (n_windows,)
+    counts: np.ndarray  # (n_windows,)
+    outside: np.ndarray  # (n_pairs,)
+    negatives: np.ndarray  # (n_pairs, K)
+    ends: np.ndarray  # (n_windows,) outputs of the generator used up to each window's end
 
     def part(self, begin, end):
         """The windows from number `begin` up to `end`."""
@@ -46,6 +47,18 @@ class Windows(NamedTuple):
             self.outside[pair:pair_end],
             self.negatives[pair:pair_end],
             self.ends[begin:end],
+        )
+
+    def take(self, order):
+        """The windows with these numbers, in this order."""
+        counts = self.counts.take(order)
+        pairs = runs((np.cumsum(self.counts) - self.counts).take(order), counts)
+        return Windows(
+            self.centers.take(order),
+            counts,
+            self.outside.take(pairs),
+            self.negatives.take(pairs, axis=0),
+            self.ends.take(order),
         )
 
 
@@ -63,8 +76,10 @@ class BulkSampler:
     """
 
     def __init__(self, dataset, window_size, negatives):
-        if window_size < 1 or negatives < 0:
-            raise ValueError(f"window size {window_size} or {negatives} negatives is too small")
+        if not 1 <= window_size <= MAX_WINDOW_SIZE:
+            raise ValueError(f"window size {window_size} is not from 1 to {MAX_WINDOW_SIZE}")
+        if negatives < 0:
+            raise ValueError(f"{negatives} negative samples are too few")
         self.dataset = dataset
         self.window_size = window_size
         self.negatives = negatives
@@ -82,7 +97,7 @@ class BulkSampler:
             windows, state = self.parser.draw_from(random.getstate(), n_windows - len(drawn))
             random.setstate(state)
             drawn.append(windows)
-        return concatenate(drawn, self.negatives)
+        return Windows(*(field.astype(np.intp) for field in concatenate(drawn, self.negatives)))
 
 
 class Parser:
@@ -90,20 +105,17 @@ class Parser:
 
     def __init__(self, dataset, window_size, negatives):
         subsample = dataset.subsample()
-        self._tokens = subsample.tokens
-        self._starts = subsample.offsets[:-1]
-        self._lengths = subsample.lengths().astype(np.int32)
-        self._negatives = negatives
+        V = len(dataset.tokens())
+        word = np.min_scalar_type(V)  # small, so that more of the tables is in the cache
+        self._tokens = subsample.tokens.astype(word)
+        self._starts = subsample.offsets[:-1].astype(np.intp)
+        self._lengths = subsample.lengths().astype(np.intp)
         self._size_bits = leading_bits(window_size)
         self._sentence_bits = leading_bits(len(self._lengths))
         self._length_bits = leading_bits(np.arange(self._lengths.max() + 1))
-        self._noise = Noise(dataset.sampleTable())
+        self._noise = Noise(dataset.sampleTable().astype(word), negatives, no_word=V)
         self._outputs, self._owner = Buffer(np.uint32), Buffer(np.int32)
-        self._outputs_per_window = 10.0 + 10.0 * negatives  # a guess, bettered by every draw
-        side = np.arange(1, window_size + 1, dtype=np.int32)
-        self._around = np.concatenate((-side[::-1], side))
-        # Which of these places a window of each size takes in.
-        self._reach = np.abs(self._around) <= np.arange(window_size + 1)[:, None]
+        self._outputs_per_window = 10.0 + 10.0 * negatives  # a guess, corrected by every draw
 
     def draw_from(self, state, n_windows):
         """`Windows` drawn from a state of `random`, and the state after them."""
@@ -124,85 +136,148 @@ class Parser:
             bit_generator.state = snapshots[end // BLOCK]
             bit_generator.random_raw(end % BLOCK, output=False)
             state = to_python(bit_generator, state)
-        return concatenate(parts, self._negatives), state
+        return concatenate(parts, self._noise.k), state
 
     def _parse(self, state, n_outputs):
         """All whole `Windows` in so many outputs from a state of `random` on.
 
         Also returns the states of NumPy's generator at every BLOCK outputs.
         """
-        outputs = self._outputs.get(n_outputs + 1)
-        snapshots = self._generate(state, outputs[:-1])
-        outputs[-1] = 0
-        self._noise.read(outputs)
+        outputs = self._outputs.get(n_outputs + AHEAD)
+        snapshots = generate(state, outputs[:n_outputs])
+        outputs[n_outputs:] = 0  # which no draw rejects
+        ahead = overlapping(outputs, AHEAD)
+        self._noise.read(outputs[:n_outputs])
 
         step = int(WINDOWS_PER_SEGMENT * self._outputs_per_window) + 1
         position = np.arange(0, n_outputs, step)
-        segment = np.arange(len(position), dtype=np.int32)
+        segment = np.arange(len(position))
         stop = np.full(len(segment), -1)  # where a segment met another one
         owner = self._owner.get(n_outputs + 1)  # the segment with a window from there
         owner.fill(-1)
+        redrawn = segment[:0], position[:0], position[:0]
         rounds = []
-        while len(segment):
+        while len(segment) or len(redrawn[0]):
             # Of segments that come to begin a window at the same place, only one goes on.
             free = owner.take(position) < 0
             owner[position[free]] = segment[free]
             alive = free & (owner.take(position) == segment)
-            stop[segment[~alive]] = position[~alive]
-            segment, position = segment[alive], position[alive]
+            if not alive.all():
+                stop[segment[~alive]] = position[~alive]
+                segment, position = segment[alive], position[alive]
 
-            windows = self._parse_one_each(outputs, position)
-            rounds.append((segment, position, windows))
-            whole = windows.ends <= n_outputs
-            segment, position = segment[whole], windows.ends[whole]
+            size, position = draw_below(ahead, position, *self._size_bits)
+            # Those without an outside word in the last round draw again, of the same size.
+            lanes = segment, position, size + 1
+            segment, position, size = map(np.concatenate, zip(lanes, redrawn))
+            centers, counts, outside, position = self._draw_contexts(ahead, position, size)
+            found = counts > 0
+            again = ~found & (position <= n_outputs)
+            redrawn = segment[again], position[again], size[again]
+            if not found.all():
+                segment, position = segment[found], position[found]
+                centers, counts = centers[found], counts[found]
+            negatives, ends = self._noise.draw(position, counts, outside)
+            rounds.append((segment, Windows(centers, counts, outside, negatives, ends)))
+            whole = ends <= n_outputs
+            segment, position = segment[whole], ends[whole]
         return true_parse(rounds, owner, stop, n_outputs), snapshots
 
-    def _generate(self, state, outputs):
-        """Fill an array with the outputs from a state of `random` on; see `_parse`."""
-        bit_generator = to_numpy(state)
-        snapshots = []
-        for begin in range(0, len(outputs), BLOCK):
-            snapshots.append(bit_generator.state)
-            block = outputs[begin : begin + BLOCK]
-            block[:] = bit_generator.random_raw(len(block))
-        return [*snapshots, bit_generator.state]
+    def _draw_contexts(self, ahead, position, size):
+        """Draw a centre word each: centres, counts, outside words, and the positions after them.
 
-    def _parse_one_each(self, outputs, position):
-        """The window that begins at each position, with ends as positions.
-
-        The end is past the outputs where they do not suffice; such a window is not to be used.
+        There may be no outside word, when all words near by are the centre word.
         """
-        size, position = draw_below(outputs, position, *self._size_bits)
-        size += 1
-        center, words, is_outside, position = self._draw_contexts(outputs, position, size)
-        while True:
-            place = np.flatnonzero(is_outside)
-            counts = np.bincount(place // len(self._around), minlength=len(position))
-            # Again for those that have no neighbour but the centre word itself.
-            again = np.flatnonzero((counts == 0) & (position < len(outputs)))
-            if len(again) == 0:
-                break
-            center[again], words[again], is_outside[again], position[again] = self._draw_contexts(
-                outputs, position[again], size[again]
-            )
-        outside = words.take(place)
-        negatives, ends = self._noise.draw(position, counts, outside, self._negatives)
-        return Windows(center, counts, outside, negatives, ends)
-
-    def _draw_contexts(self, outputs, position, size):
-        """Draw a centre word each; the words near by, and which of them are outside words."""
-        sentence, position = draw_below(outputs, position, *self._sentence_bits)
+        sentence, position = draw_below(ahead, position, *self._sentence_bits)
         start, length = self._starts.take(sentence), self._lengths.take(sentence)
         shift, bound = (table.take(length) for table in self._length_bits)
-        index, position = draw_below(outputs, position, shift, bound)
-        center = self._tokens.take(start + index)
-        place = index[:, None] + self._around
-        words = self._tokens.take(start[:, None] + place, mode="clip")
-        is_outside = self._reach.take(size, axis=0)
-        is_outside &= place >= 0
-        is_outside &= place < length[:, None]
-        is_outside &= words != center[:, None]
-        return center, words, is_outside, position
+        index, position = draw_below(ahead, position, shift, bound)
+        centers = self._tokens.take(start + index)
+        first = np.maximum(index - size, 0)
+        lengths = np.minimum(index + size + 1, length) - first
+        words = self._tokens.take(runs(start + first, lengths))
+        is_outside = words != np.repeat(centers, lengths)
+        counts = np.add.reduceat(is_outside, np.cumsum(lengths) - lengths, dtype=np.intp)
+        return centers, counts, words[is_outside], position
+
+
+class Noise:
+    """The noise words that would be drawn from any place of a stretch of outputs on.
+
+    Every output whose leading bits are below the table's length gives one: `_words`, up to the
+    position in `_ends`. `_before` counts them up to each position. Behind the last of them stands
+    K times what is no word, for draws past the end.
+    """
+
+    def __init__(self, table, k, no_word):
+        self._table, self.k, self._no_word = table, k, no_word
+        self._shift, self._bound = leading_bits(len(table))
+        self._buffers = Buffer(table.dtype), Buffer(np.int32), Buffer(np.int32)
+
+    def read(self, outputs):
+        """Find the noise words in these outputs."""
+        if self.k == 0:
+            return
+        words, ends, before = (buffer.get(len(outputs) + self.k + 1) for buffer in self._buffers)
+        found = before[0] = 0
+        for begin in range(0, len(outputs), BLOCK):
+            block = outputs[begin : begin + BLOCK]
+            accepted = block <= self._bound
+            after = before[begin + 1 : begin + 1 + len(block)]
+            np.cumsum(accepted, out=after)
+            after += found
+            place = np.flatnonzero(accepted)
+            now_found = found + len(place)
+            entries = (block.take(place) >> self._shift).astype(np.intp)
+            self._table.take(entries, out=words[found:now_found], mode="clip")
+            np.add(place, begin + 1, out=ends[found:now_found], casting="same_kind")
+            found = now_found
+        words[found:] = self._no_word
+        ends[found] = len(outputs) + 1
+        self._words, self._ends = words, ends[: found + 1]
+        self._before = before[: len(outputs) + 1]
+        self._rows = overlapping(words[: found + self.k], self.k)  # the last of no word at all
+
+    def draw(self, position, counts, outside):
+        """K negatives for each outside word of windows, drawn from the windows' positions on.
+
+        A draw of the outside word itself is skipped. Returns (n_pairs, K) words and the positions
+        after them.
+        """
+        if self.k == 0:
+            return np.empty((len(outside), 0), dtype=self._table.dtype), position
+        begin = self._before.take(position, mode="clip").astype(np.intp)
+        end = begin + self.k * counts
+        start = np.minimum(runs(begin, counts, self.k), len(self._rows) - 1)
+        words = self._rows[start].view(self._table.dtype).reshape(-1, self.k)
+        skips = np.flatnonzero(words.ravel() == np.repeat(outside, self.k))
+        if len(skips):
+            pair_ends = np.cumsum(counts)
+            redo = np.unique(np.searchsorted(pair_ends, skips // self.k, side="right"))
+            begin, counts = begin[redo], counts[redo]
+            pairs = runs(pair_ends[redo] - counts, counts)
+            words[pairs], end[redo] = self._draw_skipping(begin, counts, outside[pairs])
+        return words, self._ends.take(end - 1, mode="clip")
+
+    def _draw_skipping(self, begin, counts, outside):
+        """As `draw`, where begin and end are numbers of draws and any draw may be skipped."""
+        last = np.cumsum(counts) - 1
+        used = np.full(len(outside), self.k)
+        width = 2 * self.k
+        while True:
+            # A pair begins where the one before it ends: settled from the left, a pair a round.
+            end = np.cumsum(used)
+            start = end - used + np.repeat(begin - (end - used)[last - counts + 1], counts)
+            words = self._words.take(start[:, None] + np.arange(width), mode="clip")
+            good = words != outside[:, None]
+            rank = np.cumsum(good, axis=1)
+            now_used = np.count_nonzero(rank < self.k, axis=1) + 1
+            if (now_used > width).any():
+                width *= 2
+            elif (now_used == used).all():
+                return words[good & (rank <= self.k)].reshape(-1, self.k), (start + used)[last]
+            else:
+                used = now_used
 
 
 class Buffer:
@@ -218,79 +293,18 @@ class Buffer:
         return self._array[:n]
 
 
-class Noise:
-    """The noise words that would be drawn from any place of a stretch of outputs on.
+def generate(state, outputs):
+    """Fill an array with the outputs from a state of `random` on.
 
-    Every output whose leading bits are below the table's length gives one: `_words`, up to the
-    position in `_ends`. `_before` counts them up to each position. The first two have one entry
-    more, for what is drawn past the end.
+    Returns the states of NumPy's generator before every BLOCK of them, and at the end.
     """
-
-    def __init__(self, table):
-        self._table = table
-        self._shift, self._bound = leading_bits(len(table))
-        self._buffers = Buffer(np.int32), Buffer(np.int32), Buffer(np.int32)
-
-    def read(self, outputs):
-        """Find the noise words in these outputs, of which the last is not one."""
-        words, ends, before = (buffer.get(len(outputs)) for buffer in self._buffers)
-        found = before[0] = 0
-        for begin in range(0, len(outputs) - 1, BLOCK):
-            block = outputs[begin : min(begin + BLOCK, len(outputs) - 1)]
-            accepted = block <= self._bound
-            after = before[begin + 1 : begin + 1 + len(block)]
-            np.cumsum(accepted, out=after)
-            after += found
-            place = np.flatnonzero(accepted)
-            entries = block.take(place) >> self._shift
-            self._table.take(entries, out=words[found : found + len(place)], mode="clip")
-            ends[found : found + len(place)] = place
-            ends[found : found + len(place)] += begin + 1
-            found += len(place)
-        words[found], ends[found] = PAST_THE_END, len(outputs)
-        self._words, self._ends, self._before = words[: found + 1], ends[: found + 1], before
-
-    def draw(self, position, counts, outside, k):
-        """k negatives for each outside word of windows, drawn from the windows' positions on.
-
-        A draw of the outside word itself is skipped. Returns (n_pairs, k) words and the positions
-        after them.
-        """
-        if k == 0:
-            return np.empty((len(outside), 0), dtype=np.int32), position
-        begin = self._before.take(position, mode="clip")
-        end = begin + k * counts
-        start = np.repeat(end - k * np.cumsum(counts), counts) + np.arange(0, k * len(outside), k)
-        words = self._words.take(start[:, None] + np.arange(k), mode="clip")
-        skips = np.flatnonzero(words == outside[:, None]) // k
-        if len(skips):
-            redo = np.zeros(len(counts), dtype=bool)
-            redo[np.repeat(np.arange(len(counts)), counts)[skips]] = True
-            pairs = np.repeat(redo, counts)
-            words[pairs], end[redo] = self._draw_skipping(
-                begin[redo], counts[redo], outside[pairs], k
-            )
-        return words, np.maximum(position, self._ends.take(end - 1, mode="clip"))
-
-    def _draw_skipping(self, begin, counts, outside, k):
-        """As `draw`, where begin and end are numbers of draws and any draw may be skipped."""
-        last = np.cumsum(counts) - 1
-        used = np.full(len(outside), k)
-        width = 2 * k
-        while True:
-            # A pair begins where the one before it ends: settled from the left, a pair a round.
-            end = np.cumsum(used)
-            start = end - used + np.repeat(begin - (end - used)[last - counts + 1], counts)
-            words = self._words.take(start[:, None] + np.arange(width), mode="clip")
-            good = words != outside[:, None]
-            rank = np.cumsum(good, axis=1)
-            now_used = np.count_nonzero(rank < k, axis=1) + 1
-            if (now_used > width).any():
-                width *= 2
-            elif (now_used == used).all():
-                return words[good & (rank <= k)].reshape(-1, k), (start + used)[last]
-            else:
-                used = now_used
+    bit_generator = to_numpy(state)
+    snapshots = []
+    for begin in range(0, len(outputs), BLOCK):
+        snapshots.append(bit_generator.state)
+        block = outputs[begin : begin + BLOCK]
+        block[:] = bit_generator.random_raw(len(block))
+    return [*snapshots, bit_generator.state]
 
 
 def leading_bits(n):
@@ -302,65 +316,62 @@ def leading_bits(n):
     return shift, (np.asarray(n, dtype=np.uint32) << shift) - np.uint32(1)
 
 
-def draw_below(outputs, position, shift, bound):
+def draw_below(ahead, position, shift, bound):
     """One draw from each position on, as `random.randint(0, n - 1)` makes it.
 
-    `shift` and `bound` are `leading_bits(n)`, for one n or one for each position. Returns the
-    values and the positions after them. The outputs end with a 0, which no draw rejects: a position
-    after that means that they do not suffice.
+    `ahead` is `overlapping(outputs, AHEAD)`; `shift` and `bound` are `leading_bits(n)`, for one n
+    or one for each position. Returns the values and the positions after them. The outputs end with
+    zeros, which no draw rejects: a position after the first of them means that there are too few.
     """
-    drawn = outputs.take(position, mode="clip")
-    after = position + 1
+    position = np.minimum(position, len(ahead) - 1)
+    rows = ahead[position].view(np.uint32).reshape(-1, AHEAD)
+    place = (rows <= bound[..., None]).argmax(axis=1)
+    drawn = rows.take(place + np.arange(0, rows.size, AHEAD))
+    values, after = (drawn >> shift).astype(np.intp), position + place + 1
     again = np.flatnonzero(drawn > bound)
-    while len(again):
-        here = after[again]
-        after[again] = here + 1
-        drawn_again = outputs.take(here, mode="clip")
-        drawn[again] = drawn_again
-        again = again[drawn_again > (bound[again] if bound.ndim else bound)]
-    return (drawn >> shift).view(np.int32), after
+    if len(again):
+        if bound.ndim:
+            shift, bound = shift[again], bound[again]
+        values[again], after[again] = draw_below(ahead, position[again] + AHEAD, shift, bound)
+    return values, after
 
 
 def true_parse(rounds, owner, stop, n_outputs):
     """Put the windows of all segments together that the parse from position 0 consists of."""
-    entry = np.full(len(stop), n_outputs + 1)  # where the true parse comes into each segment
-    segment, position = 0, 0
+    entry = np.full(len(stop), n_outputs)  # where the true parse comes into each segment ...
+    rank = np.zeros(len(stop), dtype=np.min_scalar_type(len(stop)))  # ... and as which of them
+    segment, position, n_entered = 0, 0, 0
     while position >= 0:
-        entry[segment] = position
+        entry[segment], rank[segment] = position, n_entered
+        n_entered += 1
         position = stop[segment]
         segment = owner[position]
-    segments, positions, windows = zip(*rounds)
-    segments, positions = np.concatenate(segments), np.concatenate(positions)
-    windows = concatenate(windows, windows[0].negatives.shape[1])
-    true = (positions >= entry[segments]) & (windows.ends <= n_outputs)
-    order = np.flatnonzero(true)
-    order = order[np.argsort(positions[order])]
-    return take(windows, order)
+    segments, windows = zip(*rounds)
+    segments, windows = np.concatenate(segments), concatenate(windows)
+    true = np.flatnonzero((windows.ends > entry.take(segments)) & (windows.ends <= n_outputs))
+    # The rounds have the windows of each segment in order; of few bits, stable sorts in no time.
+    return windows.take(true[np.argsort(rank.take(segments.take(true)), kind="stable")])
 
 
-def take(windows, order):
-    """The windows with these numbers, in this order."""
-    counts = windows.counts[order]
-    first_pair = (np.cumsum(windows.counts) - windows.counts)[order]
-    # Where each pair comes from: the first pair of its window and on from there.
-    pairs = np.repeat(first_pair - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-    return Windows(
-        windows.centers[order],
-        counts,
-        windows.outside[pairs],
-        windows.negatives.take(pairs, axis=0),
-        windows.ends[order],
-    )
+def concatenate(parts, k=0):
+    """Several `Windows` as one; if there are none, with k negatives."""
+    if not parts:
+        none = np.empty(0, dtype=np.intp)
+        return Windows(none, none, none, np.empty((0, k), dtype=np.intp), none)
+    return parts[0] if len(parts) == 1 else Windows(*map(np.concatenate, zip(*parts)))
 
 
-def concatenate(parts, k):
-    """Several `Windows` with k negatives as one."""
-    if len(parts) == 1:
-        return parts[0]
-    none = np.empty(0, dtype=np.int32)
-    counts = np.empty(0, dtype=np.int64)
-    no_windows = Windows(none, counts, none, np.empty((0, k), dtype=np.int32), counts)
-    return Windows(*(np.concatenate(field) for field in zip(no_windows, *parts)))
+def runs(first, lengths, step=1):
+    """Arithmetic sequences end to end, each from a first number on and of a given length."""
+    begins = np.cumsum(lengths) - lengths
+    numbers = np.repeat(first - step * begins, lengths)
+    numbers += np.arange(0, step * len(numbers), step)
+    return numbers
+
+
+def overlapping(a, n):
+    """Item i of the result is the n entries of a from i on, as one piece of memory."""
+    return np.ndarray(len(a) - n + 1, np.dtype(f"V{n * a.itemsize}"), a, strides=a.strides)
 
 
 def draw_one(dataset, window_size, k):
@@ -368,16 +379,16 @@ def draw_one(dataset, window_size, k):
     index = dataset.tokens()
     center, context = dataset.getRandomContext(random.randint(1, window_size))
     outside = [index[word] for word in context]
-    negatives = np.empty((len(outside), k), dtype=np.int32)
+    negatives = np.empty((len(outside), k), dtype=np.intp)
     for word, row in zip(outside, negatives):
         for i in range(k):
             row[i] = dataset.sampleTokenIdx()
             while row[i] == word:
                 row[i] = dataset.sampleTokenIdx()
     return Windows(
-        np.array([index[center]], dtype=np.int32),
+        np.array([index[center]]),
         np.array([len(outside)]),
-        np.array(outside, dtype=np.int32),
+        np.array(outside),
         negatives,
         np.array([0]),
     )

@@ -1,104 +1,102 @@
 """Minibatches drawn and laid out ahead of the training, in a process of their own.
 
     with Worker() as worker:                    # starts up while the data is loaded
-        stream = MinibatchStream(BulkSampler(dataset, 5, 10), prepare, 50, worker)
-        f = MinibatchObjective(stream, lossAndGradient)     # for sgd
+        stream = MinibatchStream(BulkSampler(dataset, 5, 10), 50, worker)
+        f = MinibatchObjective(stream, NegSampling())       # for sgd
 
 Why a process and not a thread: drawing and training both make many short NumPy calls, and two
 threads that do so spend most of their time handing Python's interpreter lock to and fro.
 """
 
 import contextlib
-import multiprocessing
+import os
 import pickle
+import queue
 import random
-import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from fast.sampler import state_after
+from fast.minibatch import Minibatches, lay_out
+from fast.sampler import Parser, state_after
+from utils.stopping import say
 
-BATCHES_A_PIECE = 100  # at most; few enough to be laid out in the processor's cache
-PIECES_A_DRAW = 10  # enough windows for the sampler's segments to be many and long
-SLOTS = 10  # pieces that the worker may be ahead
-SLOT_BYTES = 6 << 20  # what does not fit in goes through the pipe, which is slower
+BATCHES_A_PIECE = 100  # minibatches laid out and sent together, or fewer for ...
+SCORES_A_PIECE = 200_000  # ... about so many scores: they stay in the processor's cache
+PIECES_A_DRAW = 20  # enough windows for the sampler's segments to be many and long
+PIECES_AHEAD = 20  # that the worker keeps, to be trained on while it draws
+PIPE_BYTES = 1 << 20  # as many as Linux lets anybody have
+START = "import sys; sys.path[:0] = sys.argv[1:]; from fast import stream; stream.serve()"
 
 
 class Piece(NamedTuple):
     """Some minibatches of a stream."""
 
-    items: object  # what `prepare` made of them
+    minibatches: Minibatches
     ends: np.ndarray  # outputs of the generator used up to each one's end ...
     state: tuple  # ... since this state of `random`
 
 
-def make_piece(windows, prepare, batch_size, state):
-    """The `Piece` of some drawn windows; their ends count from `state` on."""
-    items = prepare(windows.centers, windows.counts, windows.outside, windows.negatives)
-    return Piece(items, windows.ends[batch_size - 1 :: batch_size], state)
+class Plan(NamedTuple):
+    """What pieces are made from."""
+
+    parser: Parser
+    V: int
+    batch_size: int
+    n_batches: int  # in a piece
+    state: tuple  # of `random`, where the first piece begins
 
 
-def pickled(item):
-    """An item as bytes, and the memory of its arrays apart from them."""
-    buffers = []
-    head = pickle.dumps(item, protocol=5, buffer_callback=buffers.append)
-    return head, [buffer.raw() for buffer in buffers]
-
-
-def batches_a_piece(piece):
-    """How many minibatches like the one in a piece fit into a slot, at most BATCHES_A_PIECE."""
-    size = sum(buffer.nbytes for buffer in pickled(piece.items)[1])
-    return max(1, min(BATCHES_A_PIECE, int(SLOT_BYTES / (1.3 * size + 1))))
-
-
-def draw_pieces(parser, prepare, batch_size, n_batches, state, pieces_a_draw=PIECES_A_DRAW):
-    """Pieces of `n_batches` minibatches without end, drawn from a state of `random` on."""
-    size = n_batches * batch_size
-    n_pieces = 1
+def draw_pieces(plan):
+    """The pieces of a plan, without end."""
+    size = plan.n_batches * plan.batch_size
+    n_pieces, state = 1, plan.state
     while True:
-        windows, after = parser.draw_from(state, n_pieces * size)
+        windows, after = plan.parser.draw_from(state, n_pieces * size)
         for begin in range(0, n_pieces * size, size):
             part = windows.part(begin, begin + size)
-            yield make_piece(part, prepare, batch_size, state)
+            yield make_piece(part, plan.V, plan.batch_size, state)
         state = after
-        n_pieces = min(2 * n_pieces, pieces_a_draw)  # few at first, for training to begin
+        n_pieces = min(2 * n_pieces, PIECES_A_DRAW)  # few at first, for training to begin
+
+
+def make_piece(windows, V, batch_size, state):
+    """The `Piece` of some drawn windows; their ends count from `state` on."""
+    ends = windows.ends[batch_size - 1 :: batch_size].copy()
+    return Piece(lay_out(windows, V, batch_size), ends, state)
 
 
 class MinibatchStream:
-    """Prepared minibatches, one after the other.
+    """Drawn minibatches, one after the other.
 
     Parameters
     ----------
     sampler : BulkSampler
-    prepare : callable
-        Makes whole minibatches of windows into a sequence with an item for each; called with the
-        centers, counts, outside and negatives of `Windows`. For a worker it must be picklable: a
-        function of a module, or a `functools.partial` of one.
     batch_size : int
         Windows in a minibatch.
     worker : Worker, optional
-        Draws and prepares ahead in another process; without one, and while it is starting up, it
-        is done here, in between.
+        Draws ahead in another process; without one, it is done here, in between.
 
     The draws are those of the textbook from the state of `random` at the first `next()`. From then
     on the stream runs ahead of `random`, until `sync_random()` sets it to where the minibatches
-    handed out so far leave it. If it is found changed after that, the stream goes on from there. An
-    item is valid until the `next()` after it.
+    handed out so far leave it. If it is found changed after that, the stream goes on from there.
     """
 
-    def __init__(self, sampler, prepare, batch_size, worker=None):
+    def __init__(self, sampler, batch_size, worker=None):
         self._sampler = sampler
-        self._prepare = prepare
+        self._V = len(sampler.dataset.tokens())
         self._batch_size = batch_size
         self._worker = worker
         self._piece, self._used = None, 0
-        self._pieces = None  # drawn here
-        self._worker_draws = False
+        self._pieces = None  # those to come
         self._synced = None  # the state that sync_random left behind
 
     def next(self):
-        """The next prepared minibatch."""
+        """The next `Minibatch`."""
         moved = self._synced is not None and random.getstate() != self._synced
         self._synced = None
         if self._piece is None or moved:
@@ -106,7 +104,7 @@ class MinibatchStream:
         elif self._used == len(self._piece.ends):
             self._piece, self._used = self._next_piece(), 0
         self._used += 1
-        return self._piece.items[self._used - 1]
+        return self._piece.minibatches[self._used - 1]
 
     def sync_random(self):
         """Set `random` to where drawing one by one would have left it by now."""
@@ -121,138 +119,144 @@ class MinibatchStream:
     def _begin(self):
         # The first minibatch here and alone, as it may draw the dataset's subsample by `random`.
         windows = self._sampler.draw(self._batch_size)
-        state = random.getstate()
-        ends = np.zeros_like(windows.ends)  # `state` is that at their end
+        ends = np.zeros_like(windows.ends)  # counted from the state at their end
         windows = windows._replace(ends=ends)
-        self._piece = make_piece(windows, self._prepare, self._batch_size, state)
+        self._piece = make_piece(windows, self._V, self._batch_size, random.getstate())
         self._used = 0
-        self._n_batches = batches_a_piece(self._piece)
-        self._worker_draws = False
-        pieces_a_draw = PIECES_A_DRAW if self._worker is None else 1  # the worker may soon be ready
-        self._pieces = draw_pieces(*self._work(state), pieces_a_draw)
+        self._pieces = None
 
     def _next_piece(self):
-        if self._worker is None or not self._worker.is_ready():
-            return next(self._pieces)
-        if not self._worker_draws:
-            self._worker.begin(*self._work(self._state()))
-            self._worker_draws = True
-        return self._worker.next_piece()
+        pieces = self._pieces or self._coming_pieces()
+        self._pieces = None  # should the next line be interrupted, they are of no use any more
+        piece = next(pieces)
+        self._pieces = pieces
+        return piece
 
-    def _work(self, state):
-        return self._sampler.parser, self._prepare, self._batch_size, self._n_batches, state
+    def _coming_pieces(self):
+        """The pieces after what was handed out so far, by the worker for as long as it lives."""
+        n_scores = len(self._piece.minibatches[0].indices)
+        n_batches = max(1, min(BATCHES_A_PIECE, SCORES_A_PIECE // n_scores))
+        plan = Plan(self._sampler.parser, self._V, self._batch_size, n_batches, self._state())
+        if self._worker is not None:
+            yield from self._worker.pieces(plan)
+        yield from draw_pieces(plan._replace(state=self._state()))
 
 
 class MinibatchObjective:
     """A function for `sgd`: each call takes the next minibatch of a stream.
 
-    `lossAndGradient(wordVectors, minibatch)` gives the loss and the gradient.
+    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch; it may be changed.
     """
 
-    def __init__(self, stream, lossAndGradient):
-        self._stream = stream
-        self._lossAndGradient = lossAndGradient
+    def __init__(self, stream, loss_and_gradient):
+        self.loss_and_gradient = loss_and_gradient
         self.sync_random = stream.sync_random
+        self._stream = stream
+        self._first = self._after_first = None
+
+    def begin(self):
+        """Draw the first minibatch, and with it the dataset's subsample, before the first call.
+
+        `random` is then where drawing them one by one leaves it. If it is found elsewhere by the
+        first call, as when a run is resumed, the minibatches are drawn from there on.
+        """
+        self._first = self._stream.next()
+        self.sync_random()
+        self._after_first = random.getstate()
 
     def __call__(self, wordVectors):
-        return self._lossAndGradient(wordVectors, self._stream.next())
-
-
-class WorkerError(RuntimeError):
-    """The worker is gone, killed perhaps for want of memory; what it had drawn is lost."""
+        minibatch, self._first = self._first, None
+        if minibatch is None or random.getstate() != self._after_first:
+            minibatch = self._stream.next()
+        return self.loss_and_gradient(wordVectors, minibatch)
 
 
 class Worker:
-    """A process that draws pieces ahead; used in a `with` statement, whose end is its end."""
+    """A process that draws pieces ahead; used in a `with` statement, whose end is its end.
+
+    Training does not depend on it: if it cannot be started, or ends too soon, killed perhaps for
+    want of memory, its pieces come to an end and a line says so. It knows NumPy, the sampler and
+    the layout only; whatever else the starting process has imported is not imported there.
+    """
 
     def __enter__(self):
-        context = multiprocessing.get_context("spawn")  # the one way that all systems have
-        self._memory = context.RawArray("b", SLOTS * SLOT_BYTES)
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self._memory), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._ready = False
-        self._pending = 0  # answers to come
-        self._slot = None  # whose piece is in use
+        self._process, self._is_used = None, False
+        self._start()
         return self
 
     def __exit__(self, *exception):
-        self._process.terminate()
-        self._process.join()
-        self._connection.close()
+        self._stop()
 
-    def is_ready(self):
-        """Whether the process has started up, which takes as long as Python and its imports do."""
-        with worker_errors():
-            self._ready = self._ready or self._connection.poll() and self._connection.recv()
-        return self._ready
+    def pieces(self, plan):
+        """The pieces of a plan, for as long as the process lives."""
+        if self._is_used:  # for another plan, or only half of a piece was read
+            self._stop()
+            self._start()
+        self._is_used = True
+        process = self._process
+        if process is None:
+            return
+        try:
+            with process.stdin as file:
+                pickle.dump(plan, file, protocol=5)
+            while process is self._process:
+                yield pickle.load(process.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            self._stop()
+            say("the process that draws ahead has ended; the training goes on without it, slower")
 
-    def begin(self, *work):
-        """Once it is ready: draw the pieces of `draw_pieces(*work)` from now on."""
-        while self._pending:
-            self._receive()
-        self._send(work)
-        for slot in range(SLOTS):
-            self._request(slot)
-        self._slot = None
+    def _start(self):
+        # Ctrl-C in a terminal is for the process that trains.
+        windows = os.name == "nt"
+        apart = (
+            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+            if windows
+            else {"start_new_session": True}
+        )
+        # -S: what the site has added to the path is in ours already.
+        root = str(Path(__file__).resolve().parents[1])
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable or "", "-S", "-c", START, root, *sys.path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # it multiplies nothing
+                **apart,
+            )
+        except OSError as error:
+            why = error.strerror
+            say(f"no process to draw ahead ({why}); the training goes on without it, slower")
 
-    def next_piece(self):
-        """The next piece. The one before it is overwritten."""
-        if self._slot is not None:
-            self._request(self._slot)
-        self._slot, head, sizes, buffers = self._receive()
-        if buffers is None:
-            bounds = np.cumsum([self._slot * SLOT_BYTES, *sizes])
-            memory = memoryview(self._memory)
-            buffers = [memory[begin:end] for begin, end in zip(bounds, bounds[1:])]
-        return pickle.loads(head, buffers=buffers)
-
-    def _request(self, slot):
-        self._send(slot)
-        self._pending += 1
-
-    def _send(self, message):
-        with worker_errors():
-            # Not send: on an error, its buffer would stay behind in the traceback.
-            self._connection.send_bytes(pickle.dumps(message))
-
-    def _receive(self):
-        self._pending -= 1
-        with worker_errors():
-            return self._connection.recv()
+    def _stop(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        self._process = None
 
 
-@contextlib.contextmanager
-def worker_errors():
-    """Raise `WorkerError` for what a pipe to an ended process leads to."""
+def serve():
+    """What the worker does: send the pieces of the plan that it gets."""
     try:
-        yield
-    except (EOFError, ConnectionError):
-        raise WorkerError("the process that draws minibatches has ended") from None
+        plan = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        return  # there was nothing to do
+    sys.setswitchinterval(1e-4)  # seconds until the sending thread gets its turn
+    ahead = queue.Queue(PIECES_AHEAD)
+    threading.Thread(target=send, args=(ahead,), daemon=True).start()
+    for piece in draw_pieces(plan):
+        ahead.put(pickle.dumps(piece, protocol=5))
 
 
-def serve(connection, memory):
-    """What the worker does: put a piece into each slot that it is asked to fill."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
-    memory = memoryview(memory).cast("B")
-    pieces = None
+def send(ahead):
+    """Write out what comes in a queue; ends the process when nobody reads it any more."""
     try:
-        connection.send(True)
-        while True:
-            request = connection.recv()
-            if isinstance(request, tuple):
-                pieces = draw_pieces(*request)
-                continue
-            head, buffers = pickled(next(pieces))
-            sizes = [buffer.nbytes for buffer in buffers]
-            if sum(sizes) > SLOT_BYTES:
-                connection.send((request, head, sizes, [bytes(buffer) for buffer in buffers]))
-                continue
-            begin = request * SLOT_BYTES
-            for buffer, size in zip(buffers, sizes):
-                memory[begin : begin + size] = buffer
-                begin += size
-            connection.send((request, head, sizes, None))
-    except (EOFError, ConnectionError):
-        pass  # the process that trains has ended
+        with contextlib.suppress(OSError), open(sys.stdout.fileno(), "wb", buffering=0) as file:
+            while True:
+                view = memoryview(ahead.get())
+                while view:
+                    view = view[file.write(view) :]
+    finally:
+        os._exit(0)

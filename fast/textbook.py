@@ -196,24 +196,40 @@ class Verdict(NamedTuple):
 
 
 class LiveDataset:
-    """A dataset in a small vocabulary that draws for itself, from `random`."""
+    """A dataset in a small vocabulary that draws for itself, from `random`.
+
+    `tokens` has its words with their numbers, and `drawn` all that was drawn so far.
+    """
 
     def __init__(self, dataset, words):
+        self.tokens = {dataset.words[word]: number for number, word in enumerate(words)}
+        self.drawn = []
         self._dataset = dataset
         self._numbers = {word: number for number, word in enumerate(words.tolist())}
-        self._names = {dataset.words[word] for word in words}
 
     def getRandomContext(self, C=5):
         center, context = self._dataset.getRandomContext(C)
-        if not self._names.issuperset((center, *context)):
+        if not self.tokens.keys() >= {center, *context}:
             raise DrawsDiffer
+        self.drawn.append((center, *context))
         return center, context
 
     def sampleTokenIdx(self):
         number = self._numbers.get(self._dataset.sampleTokenIdx())
         if number is None:
             raise DrawsDiffer
+        self.drawn.append(number)
         return number
+
+
+def draw_as_the_assignment(dataset, window, negatives):
+    """Draw a minibatch from a `LiveDataset`, as the functions of the assignment do."""
+    for _ in range(BATCH_SIZE):
+        _, context = dataset.getRandomContext(random.randint(1, window))
+        for word in context:
+            missing = negatives
+            while missing:
+                missing -= dataset.sampleTokenIdx() != dataset.tokens[word]
 
 
 def check(functions, dataset, D, fast_loss):
@@ -273,25 +289,26 @@ def check_minibatch(functions, dataset, D, fast_loss):
     after = random.getstate()
     minibatch = lay_out(windows, len(dataset.words), BATCH_SIZE)[0]
     words = small_problem(minibatch, len(dataset.words)).words
-    names = [dataset.words[word] for word in words]
-    vectors = np.random.default_rng(0).normal(scale=0.5, size=(2 * len(words), D))
+    expected_draws, draws = LiveDataset(dataset, words), LiveDataset(dataset, words)
+    random.setstate(before)
+    draw_as_the_assignment(expected_draws, functions.window, functions.negatives)
 
+    vectors = np.random.default_rng(0).normal(scale=0.5, size=(2 * len(words), D))
     random.setstate(before)
     began, given = time.perf_counter(), vectors.copy()
-    try:
-        tokens = {name: number for number, name in enumerate(names)}
-        actual = functions(tokens, given, LiveDataset(dataset, words))
-    except DrawsDiffer:
-        return Verdict("it draws other windows or negatives", "it draws in its own way", np.inf)
+    with contextlib.suppress(DrawsDiffer):
+        actual = functions(draws.tokens, given, draws)
     seconds = time.perf_counter() - began
     difference = whole = ""
-    if random.getstate() != after:
-        difference, whole = "it draws more or fewer random numbers", "it draws in its own way"
+    if draws.drawn != expected_draws.drawn or random.getstate() != after:
+        difference, whole = "it draws other windows or negatives", "it draws in its own way"
     elif not np.array_equal(given, vectors):
         difference, whole = "it changes the vectors it is given", "it changes its arguments"
     elif fast_loss is not None:
-        expected = dense(fast_loss(vectors, renumbered(minibatch, words, len(dataset.words))), vectors)
-        difference = first_difference(actual, expected, names)
+        expected = dense(
+            fast_loss(vectors, renumbered(minibatch, words, len(dataset.words))), vectors
+        )
+        difference = first_difference(actual, expected, list(draws.tokens))
     random.setstate(after)
     return Verdict(difference, whole, seconds)
 

@@ -1,124 +1,94 @@
-"""The mathematics of a whole minibatch."""
+"""The mathematics of a whole minibatch: both losses of the assignment and their gradients.
+
+Both give what `word2vec.word2vec_sgd_wrapper` gives for the same windows, the mean loss and its
+gradient, but of the gradient just the rows that are not zero. In the notation of word2vec.py, with
+v_c, u_o and u_k rows of `wordVectors`. They compute in the precision of `wordVectors`.
+"""
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
-from fast.minibatch import lay_out
+CACHE = 1 << 18  # bytes of target vectors handled together, few enough for the processor's cache
+MAX_SCORE = 80.0  # e^-x of a greater score is nothing beside 1, also in single precision
 
 
-def naive_softmax_minibatch(wordVectors, centers, counts, outside):
-    """`word2vec_sgd_wrapper` with `naiveSoftmaxLossAndGradient`, for windows drawn already.
+def naive_softmax(wordVectors, minibatch):
+    """`word2vec_sgd_wrapper` with `naiveSoftmaxLossAndGradient` of a `Minibatch` without negatives.
 
-    All outside words of a window share one softmax: with n of them, and n_w of these the word w,
+    All pairs of a centre word share one softmax: with n of them, and n_w of these with the word w,
 
         J = n log sum_w exp(u_w^T v_c) - sum_j u_j^T v_c            (2), (6)
         dJ/dv_c = U (n y_hat - n_w),  dJ/du_w = (n y_hat_w - n_w) v_c
 
-    Parameters
-    ----------
-    wordVectors : (2V, D) ndarray
-        The V centre vectors, then the V outside vectors.
-    centers : (B,) integers
-        The centre word of each window.
-    counts : (B,) integers
-        The number of outside words of each window.
-    outside : (P,) integers
-        The outside words of all windows, end to end.
-
-    Returns
-    -------
-    loss : float
-        Mean over the windows.
-    gradient : (rows, values)
-        The rows of `wordVectors` with a gradient, (R,), each once; and their gradients, (R, D).
+    Returns the mean loss of the windows, and the gradient as `(rows, values)`: the rows (R,) of
+    `wordVectors` (2V, D), each once, and their gradients (R, D). All outside vectors have one.
     """
     V = len(wordVectors) // 2
-    B = len(centers)
-    center_rows, window_row = np.unique(centers, return_inverse=True)
-    vectors = wordVectors[centers]  # (B, D)
+    C, B = minibatch.n_centers, len(minibatch.counts)
     outsideVectors = wordVectors[V:]
+    center_rows = minibatch.rows[:C]
+    outside = minibatch.rows[minibatch.indices] - V
+    v = wordVectors[center_rows]  # (C, D)
+    n = np.diff(minibatch.indptr[: C + 1]).astype(v.dtype)
 
-    window = np.repeat(np.arange(B), counts)  # of each outside word
-    scores = outsideVectors @ vectors.T  # (V, B)
+    scores = outsideVectors @ v.T  # (V, C)
     scores -= np.max(scores, axis=0)
     log_sums = np.log(np.sum(np.exp(scores), axis=0))
-    loss = (np.sum(counts * log_sums) - np.sum(scores[outside, window])) / B
+    loss = (n @ log_sums - np.sum(scores[outside, minibatch.centers])) / B
 
-    delta = np.exp(scores - log_sums) * (counts / B)
-    np.subtract.at(delta, (outside, window), 1 / B)
-    gradient = np.zeros((len(center_rows) + V, wordVectors.shape[1]))
-    np.add.at(gradient, window_row, delta.T @ outsideVectors)
-    gradient[len(center_rows) :] = delta @ vectors
+    delta = np.exp(scores - log_sums) * (n / B)
+    np.subtract.at(delta, (outside, minibatch.centers), 1 / B)
+    gradient = np.concatenate((delta.T @ outsideVectors, delta @ v))
     return loss, (np.concatenate((center_rows, np.arange(V, 2 * V))), gradient)
-
-
-def naive_softmax_loss(wordVectors, windows):
-    """`naive_softmax_minibatch` of one item of `split_windows`."""
-    return naive_softmax_minibatch(wordVectors, *windows)
-
-
-def neg_sampling_minibatch(wordVectors, centers, counts, outside, negatives):
-    """`word2vec_sgd_wrapper` with `negSamplingLossAndGradient`, for windows drawn already.
-
-    `negatives` (P, K) has a row for each outside word; the other parameters and the results are
-    those of `naive_softmax_minibatch`. To go through many minibatches, use `lay_out` and
-    `NegSampling`, of which this does one.
-    """
-    minibatch = lay_out(centers, counts, outside, negatives, len(wordVectors) // 2, len(centers))[0]
-    wordVectors = np.asarray(wordVectors, dtype=np.float64)
-    loss, (rows, values, _) = NegSampling()(wordVectors, minibatch)
-    return loss, (rows, values)
 
 
 class NegSampling:
     """`word2vec_sgd_wrapper` with `negSamplingLossAndGradient`, for one `Minibatch` at a time.
 
-    Called with `wordVectors` (2V, D) and a minibatch, returns the mean loss and the gradient as
-    `(rows, values, wordVectors[rows])`; the last, which spares `sgd` to take them again, is valid
-    until the next call.
+    Called with `wordVectors` (2V, D) and a minibatch; returns the mean loss of the windows, and the
+    gradient as `(rows, values)`, as `naive_softmax` does. It keeps memory from call to call.
     """
 
     def __init__(self):
-        self._local = self._targets = np.empty((0, 0))
-        self._matrices = {}  # by R
+        self._room = 0, 0, None  # for so many rows and scores, and of what kind
 
     def __call__(self, wordVectors, minibatch):
-        rows, centers, indptr, indices, order, n_windows, n_negatives = minibatch
-        R, S, D = len(rows), len(order), wordVectors.shape[1]
-        self._make_room(R, S, D)
+        rows, C, centers, indptr, indices, counts, K = minibatch
+        R, S, B, D = len(rows), len(indices), len(counts), wordVectors.shape[1]
+        kind = B, D, K, wordVectors.dtype
+        if R > self._room[0] or S > self._room[1] or kind != self._room[2]:
+            self._make_room(R + R // 8 + B, S + S // 8, *kind)
 
         # The rows once into the cache. take, with out and mode="clip", costs a third of indexing.
         local = wordVectors.take(rows, axis=0, out=self._local[:R], mode="clip")
-        targets = local.take(indices[:S], axis=0, out=self._targets[:S], mode="clip")
         v = local.take(centers, axis=0, mode="clip")[:, :, np.newaxis]  # (P, D, 1)
-        x = targets.reshape(-1, 1 + n_negatives, D) @ v  # u^T v_c, (P, K + 1, 1)
-        x[:, 0] *= -1  # not np.negative, which in NumPy 2.4 goes wrong in place for K = 7
+        targets = local.take(indices, axis=0, out=self._targets[:S], mode="clip")
+        x = (targets.reshape(-1, 1 + K, D) @ v).reshape(S)
 
-        # In x = -u_o^T v_c or u_k^T v_c: J = sum log(1 + e^x), dJ/dx = e^x / (1 + e^x); both by
-        # way of e = e^-|x|, which cannot overflow.
-        e = np.exp(-np.abs(x))
-        denominator = 1.0 + e
-        loss = (np.log(denominator) + np.maximum(x, 0)).sum() / n_windows
-        denominator *= n_windows
-        entries = np.empty(2 * S)
-        delta = np.divide(np.maximum(e, x >= 0), denominator, out=entries[:S].reshape(x.shape))
-        delta[:, 0] *= -1
-        delta.take(order, out=entries[S:], mode="clip")
+        # In x = u_o^T v_c or -u_k^T v_c: J = sum log(1 + e^x) - x, dJ/dx = -1 / (1 + e^x)
+        x *= self._signs[:S]
+        np.minimum(x, MAX_SCORE, out=x)
+        e = np.exp(x)
+        e += 1
+        delta = self._minus_signs[:S] / e
+        np.log(e, out=e)
+        e -= x
+        loss = e.sum() / B
 
-        # Both gradients in one product, by a matrix that is filled rather than built.
-        G = self._matrix(R)
-        G.indptr, G.indices, G.data = indptr, indices, entries
-        gradient = G @ local
-        G.indptr = G.indices = G.data = None  # not to keep minibatches that are done with
-        return loss, (rows, gradient, local)
+        # Both gradients by matrices that are filled rather than made; their shapes never change.
+        A, A_T = self._matrices
+        A.indptr = A_T.indptr = indptr
+        A.indices = A_T.indices = indices
+        A.data = A_T.data = delta
+        gradient = (A_T @ self._local[:B])[:R]  # of the targets; B >= C
+        gradient[:C] = (A @ self._local)[:C]
+        return loss, (rows, gradient)
 
-    def _make_room(self, R, S, D):
-        if R > len(self._local) or D != self._local.shape[1]:
-            self._local = np.empty((R + R // 4, D))
-        if S > len(self._targets) or D != self._targets.shape[1]:
-            self._targets = np.empty((S + S // 4, D))
-
-    def _matrix(self, R):
-        if R not in self._matrices:
-            self._matrices[R] = csr_array((R, R))
-        return self._matrices[R]
+    def _make_room(self, R, S, B, D, K, dtype):
+        self._room = R, S, (B, D, K, dtype)
+        self._local = np.zeros((R, D), dtype=dtype)
+        self._targets = np.empty((S, D), dtype=dtype)
+        self._signs = np.full(S, -1, dtype=dtype)
+        self._signs[:: 1 + K] = 1
+        self._minus_signs = -self._signs / B
+        self._matrices = csr_array((B, R), dtype=dtype), csc_array((R, B), dtype=dtype)

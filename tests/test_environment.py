@@ -1,6 +1,7 @@
 """What the project needs, and what holds for all of its files."""
 
 import ast
+import functools
 import importlib.metadata
 import os
 import re
@@ -10,11 +11,12 @@ import sys
 import pytest
 from conftest import ROOT, run_python
 
-PACKAGES = ("autograder", "fast", "utils")
+PACKAGES = ("autograder", "fast", "starter", "utils")
 MODULES = sorted(path for name in (".", *PACKAGES) for path in (ROOT / name).glob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 SOURCES = [*MODULES, *TESTS]
 IMPORT_NAMES = {"scikit-learn": "sklearn"}
+BROUGHT_ALONG = {"PIL", "threadpoolctl"}  # what matplotlib and scikit-learn cannot do without
 
 
 def name_of(path):
@@ -25,10 +27,14 @@ def every_source(function):
     return pytest.mark.parametrize("path", SOURCES, ids=name_of)(function)
 
 
+@functools.cache
+def syntax_tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
 def nodes(path, kind):
     """All nodes of a kind in the syntax tree of a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    return [node for node in ast.walk(tree) if isinstance(node, kind)]
+    return [node for node in ast.walk(syntax_tree(path)) if isinstance(node, kind)]
 
 
 # ------------------------------------------------------------------------------------- packages
@@ -107,7 +113,7 @@ def test_what_is_installed_here_is_new_enough(runtime, for_tests):
 def imported_at_the_top(path):
     """The packages, or modules beside it, that a file imports outside of all functions."""
     names = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in syntax_tree(path).body:
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -120,15 +126,16 @@ def test_nothing_is_imported_at_the_top_that_is_not_required(path, runtime, for_
     required = [*runtime, *for_tests] if path in TESTS else runtime
     ours = {*PACKAGES, *(module.stem for module in ROOT.glob("*.py"))}
     ours |= {module.stem for module in TESTS} if path in TESTS else set()
-    known = {IMPORT_NAMES.get(name, name) for name in required} | ours
+    known = {IMPORT_NAMES.get(name, name) for name in required} | BROUGHT_ALONG | ours
     assert imported_at_the_top(path) <= set(sys.stdlib_module_names) | known
 
 
 @pytest.mark.parametrize(
-    "package, others", [("utils", {"fast", "autograder"}), ("fast", {"autograder"})]
+    "package, below", [("utils", {"utils"}), ("fast", {"fast", "utils"})], ids=["utils", "fast"]
 )
-def test_imports_run_one_way(package, others):
-    others = others | {module.stem for module in ROOT.glob("*.py")}
+def test_imports_run_one_way(package, below):
+    """The scripts, the grader and the starter use fast/ and utils/; fast/ uses utils/."""
+    others = {*PACKAGES, *(module.stem for module in ROOT.glob("*.py"))} - below
     for path in (ROOT / package).glob("*.py"):
         used = {alias.name for node in nodes(path, ast.Import) for alias in node.names}
         used |= {node.module for node in nodes(path, ast.ImportFrom)}
@@ -192,7 +199,7 @@ def test_no_assert_statement_outside_tests(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_every_module_says_what_it_is_for(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax_tree(path)
     assert ast.get_docstring(tree) or not tree.body
 
 

@@ -16,9 +16,9 @@ from hypothesis.extra import numpy as st_numpy
 
 import sgd as sgd_module
 from fast.minibatch import lay_out
-from fast.sampler import BulkSampler, draw_below, leading_bits
-from fast.vectorised import neg_sampling_minibatch
-from sgd import SaveError, newest_save, read_save, save_params, sgd
+from fast.sampler import AHEAD, BulkSampler, draw_below, leading_bits, overlapping
+from fast.vectorised import NegSampling
+from sgd import read_save, save_params, sgd
 from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus
 from utils.utils import normalizeRows, softmax
 from utils.vectors import VectorsError, read_checkpoint, read_text, write_text
@@ -179,22 +179,22 @@ def test_windows_may_be_longer_than_any_sentence(corpus, window_size, k, seed):
     random.seed(seed)
     windows = BulkSampler(corpus, window_size, k).draw(50)
     assert random.getstate() == after
-    J_twin, (rows, values, *_) = neg_sampling_minibatch(wordVectors, *windows[:4])
+    (minibatch,) = lay_out(windows, V, 50)
+    J_twin, (rows, values) = NegSampling()(wordVectors, minibatch)
     np.testing.assert_allclose(J_twin, J, rtol=1e-10)
     dense = np.zeros_like(wordVectors)
     dense[rows] = values
     np.testing.assert_allclose(dense, gradient, rtol=1e-9, atol=1e-12)
     assert gradient.shape == wordVectors.shape and len(set(rows.tolist())) == len(rows)
-    assert len(lay_out(*windows[:4], V)) == 1
 
 
 @given(st.integers(1, 2**31 - 1))
 def test_the_first_output_that_random_would_reject_is_rejected(n):
     """It has as good as no chance to come up in draws: n and then zeros, in bits."""
     shift, bound = leading_bits(n)
-    outputs = np.array([int(bound) + 1, int(bound), 0], dtype=np.uint32)
+    outputs = np.array([int(bound) + 1, int(bound)] + [0] * AHEAD, dtype=np.uint32)
     assert int(outputs[0]) >> (32 - n.bit_length()) == n
-    value, after = draw_below(outputs, np.array([0]), shift, bound)
+    value, after = draw_below(overlapping(outputs, AHEAD), np.array([0]), shift, bound)
     assert (value.tolist(), after.tolist()) == ([n - 1], [2])
 
 
@@ -318,7 +318,7 @@ def test_damaged_vectors_are_read_or_are_a_vectors_error(tmp_path_factory, data,
     try:
         index, vectors = read_text(path)
     except VectorsError as error:
-        assert str(path) in str(error)
+        assert str(path) in str(error) and "\n" not in str(error)
     else:
         assert vectors.ndim == 2 and len(vectors) == len(index) > 0
         assert np.isfinite(vectors).all()
@@ -327,37 +327,10 @@ def test_damaged_vectors_are_read_or_are_a_vectors_error(tmp_path_factory, data,
 
 @pytest.fixture(scope="module")
 def saves(tmp_path_factory):
-    """A folder with good saves of iterations 5 and 10."""
+    """A folder with a good save of iteration 10. Damaged ones are in test_faults.py."""
     folder = tmp_path_factory.mktemp("saves")
-    random.seed(1)
-    for iteration in (5, 10):
-        save_params(
-            iteration,
-            np.arange(8.0).reshape(4, 2),
-            folder=folder,
-            smoothed_loss=1.0,
-            settings={"step": 0.3, "loss": "x", "seed": None},
-        )
+    save_params(10, np.arange(8.0).reshape(4, 2), folder=folder)
     return folder
-
-
-@pytest.mark.parametrize("name", ["saved_params_10.npy", "saved_state_10.pickle"])
-@FUZZ
-@given(data=st.data())
-def test_a_damaged_save_is_never_used(saves, name, data):
-    path = saves / name
-    good = path.read_bytes()
-    content = data.draw(damaged(good))
-    path.write_bytes(content)
-    try:
-        if content == good:
-            assert newest_save(saves).iteration == 10
-        else:
-            with pytest.raises(SaveError, match="_10"):
-                read_save(saves, 10)
-            assert newest_save(saves).iteration == 5
-    finally:
-        path.write_bytes(good)
 
 
 @FUZZ
@@ -391,7 +364,7 @@ def test_what_is_saved_is_read_back(saves, params, smoothed_loss, settings, iter
     save_params(iteration, params, folder=saves, smoothed_loss=smoothed_loss, settings=settings)
     save = read_save(saves, iteration)
     for path in (sgd_module.params_file, sgd_module.state_file):
-        if iteration not in (5, 10):
+        if iteration != 10:
             (saves / path("", iteration)).unlink()
     assert save.iteration == iteration
     assert save.params.tobytes() == params.tobytes() and save.params.shape == params.shape

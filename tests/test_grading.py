@@ -40,11 +40,11 @@ PUBLISHED = fingerprints.PUBLISHED
 
 
 # --------------------------------------------------------------------------------------- pictures
-def png(width=640, height=480, colour=2, bits=8, interlaced=0, extra=b"", damage=0):
-    """A PNG picture in black; `extra` bytes of pixels too many, or `-damage` too few."""
+def png(width=640, height=480, colour=2, bits=8, interlaced=0, extra=b"", missing=0):
+    """A PNG picture in black; `extra` pixels too many, or `missing` bytes too few."""
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     size = pictures.bytes_of_pixels(width, height, samples * bits, interlaced)
-    pixels = zlib.compress(bytes(size - damage) + extra)
+    pixels = zlib.compress(bytes(size - missing) + extra)
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     parts = (b"IHDR", header), (b"IDAT", pixels[:9]), (b"IDAT", pixels[9:]), (b"IEND", b"")
     return pictures.SIGNATURE + b"".join(chunk(*part) for part in parts)
@@ -52,6 +52,13 @@ def png(width=640, height=480, colour=2, bits=8, interlaced=0, extra=b"", damage
 
 def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def promising(width, height):
+    """A picture of few bytes whose header promises many."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")
+    return pictures.SIGNATURE + b"".join(chunk(*part) for part in parts)
 
 
 GOOD_PICTURES = {
@@ -73,10 +80,12 @@ BAD_PICTURES = {
     "no header": (pictures.SIGNATURE + chunk(b"IEND", b""), "header"),
     "a short header": (pictures.SIGNATURE + chunk(b"IHDR", b"1234"), "header"),
     "a wrong checksum": (png()[:40] + b"\xff" + png()[41:], "checksum"),
-    "too few pixels": (png(damage=1), "pixels (IDAT)"),
+    "too few pixels": (png(missing=1), "pixels (IDAT)"),
     "too many pixels": (png(extra=b"\0"), "pixels (IDAT)"),
     "tiny": (png(8, 8), "too few"),
-    "a bomb": (png(40_000, 40_000, damage=2**32), "more than a plot needs"),
+    "many promised": (promising(40_000, 40_000), "more than a plot needs"),
+    "none there": (promising(640, 480), "pixels (IDAT)"),
+    "a bomb": (png(16, 16, extra=bytes(10**7)), "pixels (IDAT)"),
 }
 
 
@@ -104,6 +113,28 @@ def test_a_header_that_the_standard_does_not_have_is_refused(place, value):
     content = pictures.SIGNATURE + chunk(b"IHDR", bytes(header)) + png()[33:]
     with pytest.raises(pictures.NoPicture, match="not one of the standard's"):
         pictures.png_size(content)
+
+
+# The pass in which each pixel of 8 x 8 comes, as the standard draws it.
+ADAM7 = """
+1 6 4 6 2 6 4 6
+7 7 7 7 7 7 7 7
+5 6 5 6 5 6 5 6
+7 7 7 7 7 7 7 7
+3 6 4 6 3 6 4 6
+7 7 7 7 7 7 7 7
+5 6 5 6 5 6 5 6
+7 7 7 7 7 7 7 7
+"""
+
+
+@pytest.mark.parametrize("width, height, bits", [(16, 16, 24), (17, 23, 1), (1, 30, 8), (33, 5, 4)])
+def test_interlaced_rows_are_counted_as_the_standard_draws_them(width, height, bits):
+    tile = np.array([line.split() for line in ADAM7.split("\n")[1:-1]], dtype=int)
+    passes = np.tile(tile, (5, 5))[:height, :width]
+    rows = [np.count_nonzero(row == n) for n in range(1, 8) for row in passes if n in row]
+    expected = sum(1 + -(-pixels * bits // 8) for pixels in rows)
+    assert pictures.bytes_of_pixels(width, height, bits, True) == expected
 
 
 def test_pixels_that_are_not_packed_are_refused():
@@ -551,7 +582,7 @@ def test_one_question_is_graded_with_those_it_rests_on_first(tmp_path, grader):
     rows = [line for line in squeezed(table) if re.match(r"(ok|WRONG) ", line)]
     assert [row.split()[1] for row in rows] == ["a.1", "a.2", "a.6", "a.7", "a.8", "a.9"]
     assert status == 0 and "total 6 / 6" in squeezed(table)
-    assert "(b)" not in table and "(c)" not in table
+    assert "(b)" not in table and "(c)" not in table and "complete" not in table
     assert set(command.RESTS_ON) == {
         "sigmoid",
         "naive-softmax",
@@ -610,6 +641,7 @@ USAGE = {
     "another module": (["run.py"], "word2vec.py and sgd.py are"),
     "no folder for the results": (["a.zip", "--results", "/no/folder/x"], "there is no folder"),
     "results naming a folder": (["a.zip", "--results", "/"], "/ is a folder"),
+    "csv naming a submission": (["a.zip", "--csv", "./a.zip"], "a.zip is to be graded"),
     "csv naming a folder": (["a.zip", "--csv", "/"], "/ is a folder"),
     "results of a class": (["a.zip", "a.zip", "--results", "r.json"], "use --csv"),
     "a negative seed": (["a.zip", "--seed", "-1"], "must not be negative"),
@@ -663,6 +695,22 @@ def test_what_is_no_zip_gets_a_verdict(tmp_path, grader):
     status, table, _ = grader(tmp_path / "a.zip")
     assert status == 1 and "not a zip file" in table and "word2vec.py is missing" in table
     assert "total 0 / 20" in squeezed(table)
+
+
+def test_a_zip_in_a_submission_of_gradescopes_is_no_class(tmp_path, grader):
+    folder, out = tmp_path / "submission", tmp_path / "results.json"
+    folder.mkdir()
+    make_zip(folder / "assignment2.zip", CORRECT)
+    assert grader(folder, "-q", "sigmoid", "--results", out)[0] == 1
+    assert "word2vec.py is missing" in checked_results(out)["tests"][0]["output"]
+
+
+def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
+    stub = "    ### YOUR CODE HERE\n    ### END YOUR CODE\n"
+    sources = edited("word2vec.py", "    s = 1 / (1 + np.exp(-x))\n", stub)
+    table = squeezed(grader(folder_of(tmp_path, sources), "-q", "neg-sampling")[1])
+    assert table.count("hint Get sigmoid right first, if this calls it.") == 4
+    assert table.count("not written yet") == 2
 
 
 def test_ctrl_c_ends_with_a_line(tmp_path):

@@ -83,7 +83,7 @@ def test_the_confusion_matrix_has_counts_and_shares_of_the_true_class(tmp_path, 
 
 def test_texts_of_the_confusion_matrix_lie_in_the_figure(tmp_path, kept):
     names = ("very negative", "negative", "neutral", "positive", "very positive")
-    title = "Stanford Sentiment Treebank\nVectors: saved_params_40000.npy, 20 numbers a word\n28.5% right"
+    title = "Stanford Sentiment Treebank\nsaved_params_40000.npy, 20 numbers a word\n28.5% right"
     plot.save_confusion_matrix(tmp_path / "c.png", 100 * np.eye(5, dtype=int), names, title)
     figure = kept[0].figure
     renderer = figure.canvas.get_renderer()

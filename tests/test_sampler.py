@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from conftest import SmallCorpus, corpora, draw_one_by_one, random_sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fast import sampler as sampler_module
 from fast.sampler import BulkSampler, draw_one, state_after
 from utils.python_random import to_numpy, to_python
 from utils.treebank import StanfordSentiment
@@ -209,17 +211,58 @@ def test_a_sentence_of_which_only_the_ends_of_a_run_have_neighbours():
     assert_draws_alike(corpus, 100, 1, 2)
 
 
-@pytest.mark.parametrize("window_size, negatives", [(0, 1), (-1, 1), (1, -1)])
-def test_senseless_sizes_are_refused(tiny_corpus, window_size, negatives):
-    with pytest.raises(ValueError, match="too small"):
+@pytest.mark.parametrize("window_size", [10**6, 2**31, 2**32 - 1])
+def test_a_window_longer_than_any_sentence_costs_no_more_than_the_sentence(window_size):
+    """But its size still takes as many bits to draw."""
+    corpus = SmallCorpus([[*"abcdefgh"] * 20, [*"ah"]], drop=0.0, repeats=1)
+    random.seed(window_size)
+    tracemalloc.start()
+    assert_draws_alike(corpus, 150, window_size, 1)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "window_size, negatives, said",
+    [
+        (0, 1, "window size 0 is not from 1 to 4294967295"),
+        (-1, 1, "window size -1 "),
+        (2**32, 1, "window size 4294967296 "),  # randint would take two outputs
+        (1, -1, "-1 negative samples"),
+    ],
+)
+def test_senseless_sizes_are_refused(tiny_corpus, window_size, negatives, said):
+    with pytest.raises(ValueError, match=said):
         BulkSampler(tiny_corpus(), window_size, negatives)
 
 
+@pytest.mark.parametrize("n_words", [254, 255, 256, 65534, 65535, 65536])
+def test_any_number_of_words(n_words):
+    """The words are kept in as few bits as they take, and so is what is no word."""
+    sentences = [[f"w{i}" for i in range(n_words - 1)]]
+    corpus = SmallCorpus(sentences, drop=0.0, repeats=1, tablesize=2 * n_words)
+    assert len(corpus.words) == n_words
+    random.seed(n_words)
+    assert_draws_alike(corpus, 60, 5, 3)
+
+
+@pytest.mark.parametrize("windows_per_segment", [0, 0.2, 1, 5])
+def test_segments_that_overtake_others_are_put_in_order(
+    tiny_corpus, monkeypatch, windows_per_segment
+):
+    """A window may reach over many segments that are as short as this."""
+    monkeypatch.setattr(sampler_module, "WINDOWS_PER_SEGMENT", windows_per_segment)
+    for seed in range(3):
+        random.seed(seed)
+        assert_draws_alike(tiny_corpus(), 300, 5, 3)
+
+
 # ------------------------------------------------------------------------------------- fields
-def test_windows_have_the_types_that_they_promise(tiny_corpus):
+def test_windows_are_of_the_integers_that_index_arrays(tiny_corpus):
     random.seed(1)
-    windows = BulkSampler(tiny_corpus(), 5, 3).draw(20)
-    assert [field.dtype for field in windows] == [np.int32, np.int64, np.int32, np.int32, np.int64]
+    sampler = BulkSampler(tiny_corpus(), 5, 3)
+    for windows in sampler.draw(20), sampler.draw(20):
+        assert {field.dtype for field in windows} == {np.dtype(np.intp)}
 
 
 @given(corpora(), st.integers(0, 40), st.integers(0, 40), SEEDS)
@@ -231,6 +274,17 @@ def test_a_part_of_windows_has_the_pairs_of_its_windows(corpus, begin, length, s
     np.testing.assert_array_equal(part.centers, windows.centers[begin : begin + length])
     np.testing.assert_array_equal(part.outside, windows.outside[slice(*pairs)])
     np.testing.assert_array_equal(part.negatives, windows.negatives[slice(*pairs)])
+    taken = windows.take(np.arange(40)[begin : begin + length])
+    for field, expected in zip(taken, part):
+        np.testing.assert_array_equal(field, expected)
+
+
+def test_windows_may_be_taken_in_any_order_and_twice(tiny_corpus):
+    random.seed(1)
+    windows = BulkSampler(tiny_corpus(), 5, 3).draw(5)
+    parts = [windows.part(i, i + 1) for i in (4, 0, 0, 2)]
+    for field, pieces in zip(windows.take(np.array([4, 0, 0, 2])), zip(*parts)):
+        np.testing.assert_array_equal(field, np.concatenate(pieces))
 
 
 # ------------------------------------------------------------------------------------- generator

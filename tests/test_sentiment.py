@@ -1,10 +1,13 @@
 """Sentiment by mean word vectors: features, choice on dev, honest figures, files, complaints."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import run_python, write_treebank
+from PIL import Image
 
 import sentiment
 from sentiment import Part, WordVectors, classify, features, majority
@@ -19,13 +22,24 @@ def figures(full_run, tmp_path_factory):
     arguments = ["--vectors", full_run / "saved_params_40000.npy", "--output", folder]
     result = run_python("-W", "error", "sentiment.py", *arguments, "--json", folder / "f.json")
     assert result.returncode == 0, result.stderr
+    assert (folder / "f.json").read_bytes().endswith(b"}\n")
     return result.stdout, json.loads((folder / "f.json").read_text(encoding="utf-8")), folder
+
+
+@pytest.fixture(scope="module")
+def few_sentences(tmp_path_factory):
+    """A folder with a treebank of 60 short sentences of 40 words, of all classes."""
+    rng = np.random.RandomState(0)
+    sentences = [[f"w{i}" for i in rng.randint(0, 40, 6)] for _ in range(60)]
+    folder = tmp_path_factory.mktemp("data") / "stanfordSentimentTreebank"
+    write_treebank(folder, sentences)
+    return folder
 
 
 def words_of(table):
     """`WordVectors` of a dict of lists."""
     index = {word: i for i, word in enumerate(table)}
-    return WordVectors(index, np.array(list(table.values())), "")
+    return WordVectors(index, np.array(list(table.values())), None)
 
 
 # ------------------------------------------------------------------------------------- parts of it
@@ -41,12 +55,13 @@ def test_brackets_are_found_as_most_texts_write_them():
     assert features(part, words).tolist() == [[1], [2]]
 
 
-def test_centre_and_outside_vectors_stand_side_by_side(sst):
-    dataset = StanfordSentiment(sst)
+def test_centre_and_outside_vectors_stand_side_by_side(few_sentences):
+    dataset = StanfordSentiment(few_sentences)
     V = len(dataset.words)
-    words = sentiment.side_by_side(np.arange(4 * V).reshape(2 * V, 2), dataset, "")
-    row = words.vectors[words.index["rock"]]
-    assert row.tolist() == [2, 3, 2 * V + 2, 2 * V + 3]
+    words = sentiment.side_by_side(np.arange(4 * V).reshape(2 * V, 2), dataset, Path())
+    i = dataset.words.index("w7")
+    row = words.vectors[words.index["w7"]]
+    assert row.tolist() == [2 * i, 2 * i + 1, 2 * (V + i), 2 * (V + i) + 1]
 
 
 def test_the_parts_are_those_of_the_treebank(sst):
@@ -76,7 +91,7 @@ def random_parts(rng, noise):
         parts[name] = Part([[str(n + i)] for i in range(size)], labels)
         n += size
     vectors = np.concatenate(vectors)
-    return parts, WordVectors({str(i): i for i in range(n)}, vectors, "")
+    return parts, WordVectors({str(i): i for i in range(n)}, vectors, None)
 
 
 def test_what_vectors_tell_is_learnt():
@@ -124,6 +139,7 @@ def test_the_report_has_all_that_the_figures_are_to_be_seen_beside(figures):
         "Sentences: 8,544 train, 1,101 dev, 2,210 test; 5 classes",
         f"word vectors                {json_figures['train']:.1f}   {json_figures['dev']:.1f}"
         f"   {json_figures['test']:.1f}",
+        "their standard error           0.5    1.4    1.0",
         "largest class of each part   27.2   26.2   28.6",
         "largest class of train       27.2   25.3   23.1",
     ):
@@ -162,64 +178,112 @@ def test_a_second_time_gives_the_same(figures, full_run, tmp_path):
 
 # ------------------------------------------------------------------------------------- other data
 @pytest.fixture
-def small(project):
-    """The project with a treebank of its own: 60 short sentences, of all classes."""
-    rng = np.random.RandomState(0)
-    sentences = [[f"w{i}" for i in rng.randint(0, 40, 6)] for _ in range(60)]
-    write_treebank(project / "utils" / "datasets" / "stanfordSentimentTreebank", sentences)
-    return project
+def small(few_sentences, tmp_path, monkeypatch, capsys):
+    """A function that runs sentiment.py on a few sentences in an empty folder, the working one.
+
+    It returns the exit status and both outputs.
+    """
+    folder = shutil.copytree(few_sentences, tmp_path / "data" / few_sentences.name)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(sentiment.run.get_datasets, "ensure_dataset", lambda: folder)
+    monkeypatch.setattr(sentiment, "STRENGTHS", [1.0, 100.0])
+
+    def run_small(*arguments):
+        try:
+            sentiment.main(list(map(str, arguments)))
+            status = 0
+        except SystemExit as error:
+            status = error.code
+        out, err = capsys.readouterr()
+        if isinstance(status, str):  # which Python prints
+            status, err = 1, err + status + "\n"
+        return status, out, err
+
+    return run_small
 
 
-def run_small(small, *arguments):
-    """Run sentiment.py of a small project in its folder."""
-    return run_python("sentiment.py", *arguments, cwd=small)
+def save(iteration, vectors, folder="."):
+    """Save vectors as `sgd` does after an iteration."""
+    Path(folder).mkdir(exist_ok=True)
+    np.save(Path(folder) / f"saved_params_{iteration}.npy", vectors)
 
 
 def test_without_a_save_it_says_what_to_run(small):
-    result = run_small(small)
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1 and "python run.py" in result.stderr
+    status, _, err = small()
+    assert status == 1
+    assert err.count("\n") == 1 and "python run.py" in err
 
 
 def test_the_newest_save_is_taken_of_the_output_folder_first(small):
-    (small / "out").mkdir()
-    for folder, iteration in ((small, 900), (small, 1000), (small / "out", 20)):
-        np.save(folder / f"saved_params_{iteration}.npy", np.ones((82, 2)))
-    assert "saved_params_1000.npy" in run_small(small).stdout
-    assert "out/saved_params_20.npy" in run_small(small, "--output", "out").stdout
+    for folder, iteration in ((".", 900), (".", 1000), ("out", 20)):
+        save(iteration, np.ones((82, 2)), folder)
+    assert "Vectors: saved_params_1000.npy, 4 numbers a word" in small()[1]
+    assert f"Vectors: {Path('out/saved_params_20.npy')}" in small("--output", "out")[1]
+
+
+def test_a_newer_save_of_another_text_does_not_stand_in_the_way(small):
+    save(900, np.ones((82, 2)))
+    save(1000, np.ones((60, 2)))
+    status, out, err = small()
+    assert (status, err) == (0, "")
+    taken = "saved_params_1000.npy was trained on another text, so saved_params_900.npy is taken"
+    assert taken in out and "Vectors: saved_params_900.npy" in out
 
 
 def test_text_vectors_are_taken_and_missing_words_counted(small):
     words = [f"w{i}" for i in range(0, 40, 2)]
-    write_text(small / "v.txt", words, np.random.RandomState(0).randn(20, 3))
-    result = run_small(small, "--vectors", "v.txt", "--binary", "--json", "f.json")
-    assert result.returncode == 0, result.stderr
-    assert "different words have no vector" in result.stdout
-    assert "v.txt, 3 numbers a word" in result.stdout
-    assert json.loads((small / "f.json").read_text(encoding="utf-8"))["classes"] == 2
+    write_text("v.txt", words, np.random.RandomState(0).randn(20, 3))
+    status, out, err = small("--vectors", "v.txt", "--binary", "--json", "f.json")
+    assert (status, err) == (0, "")
+    assert "different words have no vector" in out and "v.txt, 3 numbers a word\n" in out
+    assert json.loads(Path("f.json").read_text(encoding="utf-8"))["classes"] == 2
 
 
-def test_an_export_is_worth_as_much_as_its_save(small):
+def test_an_export_is_worth_as_much_as_its_save(small, few_sentences):
     vectors = np.random.RandomState(0).randn(82, 2)
-    np.save(small / "saved_params_5.npy", np.concatenate((vectors[:41], np.zeros((41, 2)))))
-    words = StanfordSentiment(small / "utils/datasets/stanfordSentimentTreebank").words
-    write_text(small / "v.txt", words, vectors[:41])
+    save(5, np.concatenate((vectors[:41], np.zeros((41, 2)))))
+    write_text("v.txt", StanfordSentiment(few_sentences).words, vectors[:41])
     results = []
     for arguments in ([], ["--vectors", "v.txt"]):
-        assert run_small(small, "--json", "f.json", *arguments).returncode == 0
-        results.append(json.loads((small / "f.json").read_text(encoding="utf-8")))
+        assert small("--json", "f.json", *arguments)[0] == 0
+        results.append(json.loads(Path("f.json").read_text(encoding="utf-8")))
     assert results[0]["train"] == results[1]["train"]
 
 
 def test_data_of_two_classes_only_is_told_and_taken_as_such(small):
-    labels = small / "utils/datasets/stanfordSentimentTreebank/sentiment_labels.txt"
+    labels = sentiment.run.get_datasets.ensure_dataset() / "sentiment_labels.txt"
     lines = labels.read_text(encoding="utf-8").splitlines()
     lines[1:] = [f"{line.partition('|')[0]}|{i % 2}" for i, line in enumerate(lines[1:])]
     labels.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    np.save(small / "saved_params_5.npy", np.random.RandomState(0).randn(82, 2))
-    result = run_small(small)
-    assert result.returncode == 0, result.stderr
-    assert "just negative or positive" in result.stdout and "2 classes" in result.stdout
+    save(5, np.random.RandomState(0).randn(82, 2))
+    status, out, err = small()
+    assert (status, err) == (0, "")
+    assert "just negative or positive" in out and "2 classes" in out
+
+
+def test_titles_name_data_and_vectors_whatever_these_are_called(small, monkeypatch):
+    from utils import plot
+
+    titles = []
+    new_axes = plot.new_axes
+    monkeypatch.setattr(
+        plot,
+        "new_axes",
+        lambda size, title, **more: titles.append(title) or new_axes(size, title, **more),
+    )
+    name = "$x$ " + 20 * "long " + ".txt"
+    write_text(name, ["w1", "w2"], np.eye(2))
+    assert small("--vectors", name)[0] == 0
+    for title in titles:
+        data, vectors, _ = title.splitlines()
+        assert data == "Stanford Sentiment Treebank"
+        assert vectors.startswith("Vectors: $x$ long long") and vectors.endswith("2 numbers a word")
+        assert len(vectors) < 80
+    assert len(titles) == 2
+    for picture in ("sentiment_confusion.png", "sentiment_regularisation.png"):
+        with Image.open(picture) as image:
+            assert image.size[0] > 900
 
 
 @pytest.mark.parametrize(
@@ -227,31 +291,41 @@ def test_data_of_two_classes_only_is_told_and_taken_as_such(small):
     [
         (np.zeros((60, 2)), [], 1, "30 words, but the sentences here have 41"),
         (np.full((82, 2), np.nan), [], 1, "saved_params_5.npy, row 0: a number that is not finite"),
+        (np.full((82, 2), 1e300), [], 1, "saved_params_5.npy has numbers as large as 1e+300"),
         (None, ["--vectors", "none.txt"], 1, "cannot read none.txt"),
         (None, ["--vectors", "README"], 1, "line 2: 1 numbers after the word, expected 2"),
-        (np.zeros((82, 2)), ["--output", "README/out"], 1, "cannot write"),
-        (np.zeros((82, 2)), ["--json", "README/f.json"], 1, "cannot write"),
+        (np.zeros((82, 2)), ["--output", "README/out"], 1, f"cannot write {Path('README/out')}: "),
+        (np.zeros((82, 2)), ["--json", "none/f.json"], 1, f"cannot write {Path('none/f.json')}: "),
         (None, ["--sweep", "--json", "f.json"], 2, "--sweep trains"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(small, content, arguments, status, message):
-    (small / "README").write_text("w1 1 2\nw2 1\n", encoding="utf-8")
+    Path("README").write_text("w1 1 2\nw2 1\n", encoding="utf-8")
     if content is not None:
-        np.save(small / "saved_params_5.npy", content)
-    result = run_small(small, *arguments)
-    assert result.returncode == status
-    assert message in result.stderr.splitlines()[-1]
-    assert status == 2 or result.stderr.count("\n") == 1
-    assert not list(small.glob("sentiment_*.png"))
+        save(5, content)
+    result, _, err = small(*arguments)
+    assert result == status
+    assert message in err.splitlines()[-1] and "Traceback" not in err
+    assert status == 2 or err.count("\n") == 1
+    assert not list(Path().glob("sentiment_*.png"))
 
 
-def test_the_sweep_prints_a_table(small, monkeypatch, capsys):
+def test_a_picture_that_cannot_be_replaced_is_named_before_anything_is_computed(small):
+    Path("sentiment_confusion.png").mkdir()
+    save(5, np.ones((82, 2)))
+    status, out, err = small()
+    assert (status, out) == (1, "")
+    assert "cannot write sentiment_confusion.png: " in err
+
+
+def test_the_sweep_trains_and_prints_a_table(small, monkeypatch, capsys):
     monkeypatch.setattr(sentiment, "SWEEP", ((2, 20, 0.3), (3, 30, 3)))
-    folder = small / "utils/datasets/stanfordSentimentTreebank"
+    folder = sentiment.run.get_datasets.ensure_dataset()
     monkeypatch.setattr(
         sentiment.run, "load_dataset", lambda: (StanfordSentiment(folder, repeats=300), "small")
     )
-    sentiment.sweep(sentiment.parse_options(["--sweep"]))
-    lines = capsys.readouterr().out.splitlines()
+    status, out, err = small("--sweep")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
     assert len(lines) == 4 and {line.count("|") for line in lines} == {9}
     assert lines[2].startswith("| 2 | 20 | 0.3 | ") and lines[3].startswith("| 3 | 30 | 3 | ")

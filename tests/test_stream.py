@@ -1,58 +1,64 @@
 """Minibatches drawn ahead, here or by the worker: those of the sampler, with `random` in step."""
 
 import contextlib
-import multiprocessing
 import os
+import pickle
 import random
 import signal
 import subprocess
+import sys
 import time
-from functools import partial
 
 import numpy as np
 import pytest
 from conftest import ROOT, corpora, draw_one_by_one, python_command
 from hypothesis import given
 from hypothesis import strategies as st
+from test_twins import by_center, windows_of
 
-from fast import minibatch
+from fast import stream as stream_module
 from fast.sampler import BulkSampler
 from fast.stream import MinibatchObjective, MinibatchStream, Worker
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
-def split_all(centers, counts, outside, negatives, batch_size):
-    """A `prepare` that keeps minibatches as they were drawn."""
-    parts = minibatch.split_windows(centers, counts, outside, negatives, batch_size)
-    bounds = np.concatenate(([0], np.cumsum(counts)))[::batch_size]
-    return [(*part, negatives[i:j]) for part, i, j in zip(parts, bounds, bounds[1:])]
+class Windows:
+    """A stream whose minibatches are told as windows."""
+
+    def __init__(self, corpus, batch_size=10, window_size=3, k=2, worker=None):
+        sampler = BulkSampler(corpus, window_size, k)
+        self._stream = MinibatchStream(sampler, batch_size, worker)
+        self._V = len(corpus.tokens())
+        self.sync_random = self._stream.sync_random
+
+    def next(self):
+        return windows_of(self._stream.next(), self._V)
+
+    def take(self, n):
+        return [self.next() for _ in range(n)]
 
 
-def make_stream(corpus, batch_size=10, window_size=3, k=2, worker=None):
-    prepare = partial(split_all, batch_size=batch_size)
-    return MinibatchStream(BulkSampler(corpus, window_size, k), prepare, batch_size, worker)
-
-
-def as_lists(minibatch):
-    """A copy of an item, which is valid until the next one only."""
-    return tuple(part.tolist() for part in minibatch)
+def draw_textbook(corpus, n, batch_size=10, window_size=3, k=2):
+    """What `Windows.take(n)` gives, drawn one by one."""
+    return [by_center(*draw_one_by_one(corpus, batch_size, window_size, k)) for _ in range(n)]
 
 
 # ------------------------------------------------------------------------------------- inline
 @given(corpora(), st.integers(1, 10), st.integers(0, 5), st.data())
-def test_items_are_the_textbooks_draws_and_random_follows_when_asked(corpus, batch_size, k, data):
+def test_minibatches_are_the_textbooks_and_random_follows_when_asked(corpus, batch_size, k, data):
     synced = data.draw(st.lists(st.booleans(), min_size=1, max_size=30))
     random.seed(batch_size)
     corpus.subsample()
     state = random.getstate()
     expected = []
     for _ in synced:
-        expected.append((draw_one_by_one(corpus, batch_size, 3, k), random.getstate()))
+        (windows,) = draw_textbook(corpus, 1, batch_size, 3, k)
+        expected.append((windows, random.getstate()))
     random.setstate(state)
-    stream = make_stream(corpus, batch_size, 3, k)
-    for sync, (item, state) in zip(synced, expected):
-        assert as_lists(stream.next()) == item
+    stream = Windows(corpus, batch_size, 3, k)
+    for sync, (windows, state) in zip(synced, expected):
+        assert stream.next() == windows
         if sync:
             stream.sync_random()
             assert random.getstate() == state
@@ -60,33 +66,31 @@ def test_items_are_the_textbooks_draws_and_random_follows_when_asked(corpus, bat
     assert random.getstate() == state
 
 
-def test_the_first_item_draws_the_subsample_where_the_textbook_does(tiny_corpus):
+def test_the_first_minibatch_draws_the_subsample_where_the_textbook_does(tiny_corpus):
     random.seed(8)
-    expected = draw_one_by_one(tiny_corpus(), 10, 3, 2)
+    expected = draw_textbook(tiny_corpus(), 1)
     random.seed(8)
-    assert as_lists(make_stream(tiny_corpus()).next()) == expected
+    assert Windows(tiny_corpus()).take(1) == expected
 
 
-def test_hundreds_of_items_are_the_samplers(tiny_corpus):
-    corpus = tiny_corpus()
+@pytest.mark.parametrize("scores_a_piece", [1, 2000, 10**9])
+def test_hundreds_of_minibatches_are_the_textbooks(tiny_corpus, monkeypatch, scores_a_piece):
+    """However many a piece has."""
+    monkeypatch.setattr(stream_module, "SCORES_A_PIECE", scores_a_piece)
     random.seed(8)
-    expected = draw_one_by_one(corpus, 3000, 3, 2)
+    expected = draw_textbook(tiny_corpus(), 350)
     end = random.getstate()
     random.seed(8)
-    stream = make_stream(tiny_corpus())
-    joined = [[], [], [], []]
-    for _ in range(300):
-        for whole, part in zip(joined, as_lists(stream.next())):
-            whole += part
-    assert tuple(joined) == expected
+    stream = Windows(tiny_corpus())
+    assert stream.take(350) == expected
     stream.sync_random()
     assert random.getstate() == end
 
 
-def test_syncing_twice_or_before_the_first_item_changes_nothing(tiny_corpus):
+def test_syncing_twice_or_before_the_first_minibatch_changes_nothing(tiny_corpus):
     random.seed(3)
     before = random.getstate()
-    stream = make_stream(tiny_corpus())
+    stream = Windows(tiny_corpus())
     stream.sync_random()
     assert random.getstate() == before
     stream.next()
@@ -96,46 +100,63 @@ def test_syncing_twice_or_before_the_first_item_changes_nothing(tiny_corpus):
     assert random.getstate() == after
 
 
-@pytest.mark.parametrize("n_items", [1, 7, 101, 102])
-def test_a_stream_goes_on_from_where_random_is_put_after_a_sync(tiny_corpus, n_items):
+@pytest.mark.parametrize("n", [1, 7, 101, 102])
+def test_a_stream_goes_on_from_where_random_is_put_after_a_sync(tiny_corpus, n):
     corpus = tiny_corpus()
-    stream = make_stream(corpus)
-    for _ in range(n_items):
-        stream.next()
+    stream = Windows(corpus)
+    stream.take(n)
     stream.sync_random()
     random.seed(77)
-    expected = [draw_one_by_one(corpus, 10, 3, 2) for _ in range(3)]
+    expected = draw_textbook(corpus, 3)
     random.seed(77)
-    assert [as_lists(stream.next()) for _ in range(3)] == expected
+    assert stream.take(3) == expected
 
 
 def test_random_drawn_from_after_a_sync_moves_the_stream(tiny_corpus):
     corpus = tiny_corpus()
     random.seed(2)
-    draw_one_by_one(corpus, 10, 3, 2)
+    draw_textbook(corpus, 1)
     random.random()
-    expected = draw_one_by_one(corpus, 10, 3, 2)
+    expected = draw_textbook(corpus, 1)
     random.seed(2)
-    corpus = tiny_corpus()
-    stream = make_stream(corpus)
+    stream = Windows(tiny_corpus())
     stream.next()
     stream.sync_random()
     random.random()
-    assert as_lists(stream.next()) == expected
+    assert stream.take(1) == expected
 
 
-def test_an_objective_hands_each_item_on_once(tiny_corpus):
+def test_an_objective_hands_each_minibatch_on_once(tiny_corpus):
+    stream = MinibatchStream(BulkSampler(tiny_corpus(), 3, 2), 10)
     random.seed(2)
-    expected = draw_one_by_one(tiny_corpus(), 10, 3, 2)
+    expected = draw_textbook(tiny_corpus(), 2)
     random.seed(2)
-    f = MinibatchObjective(make_stream(tiny_corpus()), lambda x, minibatch: (x, minibatch))
-    x, minibatch = f(5)
-    assert (x, as_lists(minibatch)) == (5, expected)
-    f.sync_random()
-    state = random.getstate()
-    f(5)
-    f.sync_random()
-    assert random.getstate() != state
+    f = MinibatchObjective(stream, lambda x, minibatch: (x, minibatch))
+    V = len(tiny_corpus().tokens())
+    results = [f(5), f(6)]
+    assert [x for x, _ in results] == [5, 6]
+    assert [windows_of(minibatch, V) for _, minibatch in results] == expected
+
+
+def test_a_stream_that_was_interrupted_goes_on_where_it_was(tiny_corpus, monkeypatch):
+    random.seed(4)
+    expected = draw_textbook(tiny_corpus(), 230)
+    random.seed(4)
+    stream = Windows(tiny_corpus())
+    windows = stream.take(101)
+    interrupted = False
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream_module, "make_piece", interrupt)
+        while not interrupted:
+            try:
+                windows.append(stream.next())
+            except KeyboardInterrupt:
+                interrupted = True
+    assert windows + stream.take(230 - len(windows)) == expected
 
 
 # ------------------------------------------------------------------------------------- worker
@@ -143,146 +164,183 @@ def test_an_objective_hands_each_item_on_once(tiny_corpus):
 def worker():
     """One worker for several tests, each of which begins anew with it."""
     with Worker() as worker:
-        wait_for(worker)
         yield worker
 
 
-def wait_for(worker):
-    """Until a worker is ready, streams draw by themselves."""
-    deadline = time.monotonic() + 60
-    while not worker.is_ready() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert worker.is_ready()
-
-
-def test_the_items_are_the_same_while_the_worker_is_starting_up(tiny_corpus):
-    random.seed(8)
-    expected = [as_lists(item) for item in take(make_stream(tiny_corpus()), 350)]
-    with Worker() as worker:
-        random.seed(8)
-        stream = make_stream(tiny_corpus(), worker=worker)
-        before = [as_lists(item) for item in take(stream, 150)]
-        wait_for(worker)
-        assert before + [as_lists(item) for item in take(stream, 200)] == expected
-
-
-def take(stream, n):
-    """The next n items of a stream, each while it is valid."""
-    for _ in range(n):
-        yield stream.next()
-
-
-@pytest.mark.parametrize("layout", ["lay_out", "split_windows", "split_all"])
-def test_a_worker_gives_the_items_of_a_stream_without_one(tiny_corpus, worker, layout):
-    V = len(tiny_corpus().tokens())
-    prepare = {
-        "lay_out": partial(minibatch.lay_out, V=V),
-        "split_windows": minibatch.split_windows,
-        "split_all": partial(split_all, batch_size=50),
-    }[layout]
-    streams, ends = [], []
+@pytest.mark.parametrize("k", [0, 10])
+def test_a_worker_gives_what_a_stream_without_one_does(tiny_corpus, worker, monkeypatch, k):
+    streams = []
     for maybe_worker in (None, worker):
-        stream = MinibatchStream(BulkSampler(tiny_corpus(), 5, 10), prepare, 50, maybe_worker)
+        stream = MinibatchStream(BulkSampler(tiny_corpus(), 5, k), 50, maybe_worker)
         random.seed(5)
-        items = []
-        for _ in range(1250):  # more pieces than the worker has slots
-            item = stream.next()
-            items.append([field.tobytes() for field in item if isinstance(field, np.ndarray)])
+        minibatches = []
+        for _ in range(2500):  # more pieces than the worker keeps
+            fields = [np.asarray(field) for field in stream.next()]
+            minibatches.append([(field.dtype, field.tobytes()) for field in fields])
         stream.sync_random()
-        streams.append(items)
-        ends.append(random.getstate())
+        streams.append((minibatches, random.getstate()))
+        monkeypatch.setattr(stream_module, "draw_pieces", None)  # nothing is drawn here any more
     assert streams[0] == streams[1]
-    assert ends[0] == ends[1]
 
 
 def test_a_worker_that_is_ahead_begins_anew_when_random_is_changed(tiny_corpus, worker):
     corpus = tiny_corpus()
     corpus.subsample()
-    stream = make_stream(corpus, worker=worker)
-    for seed, n_items in ((1, 150), (2, 1), (3, 0), (4, 230)):
+    stream = Windows(corpus, worker=worker)
+    for seed, n in ((1, 150), (2, 1), (3, 0), (4, 230)):
         stream.sync_random()
         random.seed(seed)
-        expected = draw_one_by_one(corpus, 10 * n_items, 3, 2)
+        expected = draw_textbook(corpus, n)
         random.seed(seed)
-        items = [as_lists(stream.next()) for _ in range(n_items)]
-        assert tuple(sum(parts, []) for parts in zip(*items)) == (expected if items else ())
+        assert stream.take(n) == expected
 
 
-def test_pieces_that_are_larger_than_a_slot_arrive_whole(tiny_corpus):
+def test_two_streams_may_have_one_worker(tiny_corpus, worker):
+    """The later one gets it."""
     corpus = tiny_corpus()
-    random.seed(6)
+    random.seed(1)
     corpus.subsample()
     state = random.getstate()
-    inline = make_stream(corpus, batch_size=50, window_size=5, k=120)
-    expected = [as_lists(inline.next()) for _ in range(102)]
+    expected = draw_textbook(corpus, 300)
+    streams = []
+    for _ in range(2):
+        random.setstate(state)
+        streams.append(Windows(corpus, worker=worker))
+        streams[-1].next()
+    for _ in range(149):
+        assert streams[0].next() == streams[1].next()
+    assert streams[0].take(150) == streams[1].take(150) == expected[150:]
+
+
+def test_pieces_that_are_larger_than_the_pipe_arrive_whole(tiny_corpus, worker):
+    corpus = tiny_corpus()
+    corpus.subsample()
+    state = random.getstate()
+    expected = Windows(corpus, batch_size=50, window_size=5, k=120).take(40)
     random.setstate(state)
-    with Worker() as worker:
-        stream = make_stream(corpus, batch_size=50, window_size=5, k=120, worker=worker)
-        items = [as_lists(stream.next()) for _ in range(2)]
-        time.sleep(1.5)  # the worker goes on to the next slots
-        assert items + [as_lists(stream.next()) for _ in range(100)] == expected
+    assert Windows(corpus, 50, 5, 120, worker).take(40) == expected
 
 
-def test_an_item_stays_as_it_is_until_the_next_one(tiny_corpus, worker):
-    stream = make_stream(tiny_corpus(), worker=worker)
-    for _ in range(102):
-        item = stream.next()
-    before = as_lists(item)
-    time.sleep(0.2)  # the worker fills all that it may
-    assert as_lists(item) == before
+def test_a_minibatch_stays_as_it_is(tiny_corpus, worker):
+    stream = MinibatchStream(BulkSampler(tiny_corpus(), 3, 2), 10, worker)
+    minibatches = [stream.next() for _ in range(150)]
+    copies = pickle.dumps(minibatches)
+    for _ in range(2000):
+        stream.next()
+    assert pickle.dumps(minibatches) == copies
 
 
 def test_the_worker_ends_with_the_with_block():
-    before = set(multiprocessing.active_children())
-    with Worker():
-        (process,) = set(multiprocessing.active_children()) - before
-        assert process.is_alive()
-    assert not process.is_alive()
+    with Worker() as worker:
+        process = worker._process
+        assert process.poll() is None
+    assert process.poll() is not None
 
 
 def test_the_worker_ends_with_an_error_in_the_with_block(tiny_corpus):
-    before = set(multiprocessing.active_children())
     with contextlib.suppress(KeyboardInterrupt), Worker() as worker:
-        (process,) = set(multiprocessing.active_children()) - before
-        make_stream(tiny_corpus(), worker=worker).next()
+        process = worker._process
+        Windows(tiny_corpus(), worker=worker).take(2)
         raise KeyboardInterrupt
-    assert not process.is_alive()
+    assert process.poll() is not None
 
 
-def test_the_end_of_the_worker_is_an_error_that_says_so(tiny_corpus):
-    before = set(multiprocessing.active_children())
+SLOWER = "the training goes on without it, slower\n"
+
+
+@pytest.mark.parametrize("n_before", [0, 1, 150])
+def test_when_the_worker_is_killed_the_stream_goes_on_without_it(tiny_corpus, capfd, n_before):
+    random.seed(7)
+    expected = draw_textbook(tiny_corpus(), n_before + 2500)
+    end = random.getstate()
+    random.seed(7)
     with Worker() as worker:
-        wait_for(worker)
-        stream = make_stream(tiny_corpus(), worker=worker)
-        stream.next()
-        stream.next()
-        (process,) = set(multiprocessing.active_children()) - before
-        process.kill()
-        process.join()
-        with pytest.raises(RuntimeError, match="the process that draws minibatches has ended"):
-            for _ in range(5000):  # some that it drew before may still come
-                stream.next()
-        stream = make_stream(tiny_corpus(), worker=worker)
-        with pytest.raises(RuntimeError, match="the process that draws minibatches has ended"):
-            for _ in range(2):  # the first is drawn here
-                stream.next()
+        stream = Windows(tiny_corpus(), worker=worker)
+        windows = stream.take(n_before)
+        worker._process.kill()
+        assert windows + stream.take(2500) == expected
+        stream.sync_random()
+        assert random.getstate() == end
+    assert capfd.readouterr().err == "the process that draws ahead has ended; " + SLOWER
 
 
-# What is run and killed: it trains without end, or is still at its start.
+@pytest.mark.parametrize("executable", ["/no/such/python", "", None])
+def test_a_worker_that_cannot_be_started_is_done_without(
+    tiny_corpus, monkeypatch, capfd, executable
+):
+    random.seed(7)
+    expected = draw_textbook(tiny_corpus(), 200)
+    random.seed(7)
+    monkeypatch.setattr(sys, "executable", executable)
+    with Worker() as worker:
+        assert Windows(tiny_corpus(), worker=worker).take(200) == expected
+    said = capfd.readouterr().err
+    assert said.startswith("no process to draw ahead (") and said.endswith("); " + SLOWER)
+    assert said.count("\n") == 1
+
+
+def test_a_worker_that_fails_to_import_is_done_without(tiny_corpus, monkeypatch, capfd):
+    random.seed(7)
+    expected = draw_textbook(tiny_corpus(), 200)
+    random.seed(7)
+    monkeypatch.setattr(stream_module, "START", "raise SystemExit(3)")
+    with Worker() as worker:
+        assert Windows(tiny_corpus(), worker=worker).take(200) == expected
+    assert capfd.readouterr().err.endswith(SLOWER)
+
+
+def test_the_worker_imports_no_more_than_it_needs():
+    """Above all no word2vec.py, sgd.py or run.py, which may be anybody's and may change."""
+    script = "import sys; from fast import stream; print(*sys.modules)"
+    result = subprocess.run(
+        **python_command("-c", script), cwd=ROOT, stdout=subprocess.PIPE, timeout=60
+    )
+    modules = result.stdout.split()
+    for name in (
+        "word2vec",
+        "sgd",
+        "run",
+        "scipy",
+        "matplotlib",
+        "fast.vectorised",
+        "utils.treebank",
+    ):
+        assert name not in modules
+
+
+def test_the_worker_needs_no_main_module(tiny_corpus):
+    """A script on stdin has no file to be imported anew, and needs no guard."""
+    script = (
+        "import random, sys; sys.path[:0] = sys.argv[1:]\n"
+        "from conftest import SmallCorpus, random_sentences\n"
+        "from test_stream import Windows, draw_textbook\n"
+        "from fast.stream import Worker\n"
+        "random.seed(1); expected = draw_textbook(SmallCorpus(random_sentences(1)), 150)\n"
+        "with Worker() as worker:\n"
+        "    random.seed(1)\n"
+        "    stream = Windows(SmallCorpus(random_sentences(1)), worker=worker)\n"
+        "    assert stream.take(150) == expected\n"
+    )
+    result = subprocess.run(
+        **python_command("-", ROOT, ROOT / "tests"), input=script, timeout=60, capture_output=True
+    )  # fmt: skip
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+# What is run and stopped: it trains without end, or is still at its start.
 PARENT = """
-import multiprocessing, random, sys, time
+import random, sys, time
 sys.path[:0] = [{root!r}, {tests!r}]
 from conftest import SmallCorpus, random_sentences
-from test_stream import make_stream
+from test_stream import Windows
 from fast.stream import Worker
 
-if __name__ == "__main__":
-    with Worker() as worker:
-        print(multiprocessing.active_children()[0].pid, flush=True)
-        stream = make_stream(SmallCorpus(random_sentences(1)), worker=worker)
-        while True:
-            {work}
-            print("on", flush=True)
+with Worker() as worker:
+    print(worker._process.pid, flush=True)
+    stream = Windows(SmallCorpus(random_sentences(1)), worker=worker)
+    while True:
+        {work}
+        print("on", flush=True)
 """
 
 
@@ -300,24 +358,45 @@ def is_running(pid):
     return True
 
 
+@contextlib.contextmanager
+def parent(tmp_path, work):
+    """A running `PARENT` in a process group of its own, and the number of its worker."""
+    script = tmp_path / "parent.py"
+    text = PARENT.format(root=str(ROOT), tests=str(ROOT / "tests"), work=work)
+    script.write_text(text, encoding="utf-8")
+    process = subprocess.Popen(
+        **python_command(script), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    with process:
+        pid = int(process.stdout.readline())
+        for _ in range(2 if work == "stream.next()" else 1):
+            assert process.stdout.readline() == "on\n"
+        assert is_running(pid)
+        try:
+            yield process, pid
+        finally:
+            process.kill()
+
+
 @posix
 @pytest.mark.parametrize("work", ["stream.next()", "time.sleep(0.1)"])
 def test_the_worker_ends_when_its_parent_is_killed(tmp_path, work):
-    script = tmp_path / "parent.py"
-    script.write_text(
-        PARENT.format(root=str(ROOT), tests=str(ROOT / "tests"), work=work), encoding="utf-8"
-    )
-    parent = subprocess.Popen(
-        **python_command(script), cwd=tmp_path, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
-    pid = int(parent.stdout.readline())
-    for _ in range(2 if work == "stream.next()" else 1):
-        assert parent.stdout.readline() == "on\n"
-    assert is_running(pid)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
-    deadline = time.monotonic() + 20  # it may be importing yet
-    while is_running(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_running(pid)
+    with parent(tmp_path, work) as (process, pid):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 20  # it may be importing yet
+        while is_running(pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not is_running(pid)
+
+
+@posix
+@pytest.mark.parametrize("work", ["stream.next()", "time.sleep(0.1)"])
+def test_ctrl_c_in_a_terminal_does_not_reach_the_worker(tmp_path, work):
+    """It goes to a whole process group, and the worker would answer it with a traceback."""
+    with parent(tmp_path, work) as (process, pid):
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=20)[1]
+        assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
+        assert not is_running(pid)

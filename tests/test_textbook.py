@@ -1,6 +1,6 @@
 """Anybody's word2vec.py on the small problem of a minibatch, and the check that holds it to ours.
 
-    python -m pytest tests/test_textbook.py
+python -m pytest tests/test_textbook.py
 """
 
 import random

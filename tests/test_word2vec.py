@@ -1,12 +1,16 @@
 """The functions of the assignment against independent formulas, and its command line."""
 
 import itertools
+import os
 import random
 import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from conftest import edit, run_python
+from conftest import ROOT, edit, run_python
 from scipy import special
 
 import word2vec
@@ -416,3 +420,15 @@ def test_expected_values_are_those_of_the_assignment():
         assert loss == pytest.approx(expected_loss, rel=1e-14)
         np.testing.assert_allclose(by_V[index[center]], expected_gradient, atol=1e-8)
     assert word2vec.BATCH_SIZE == 50
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGPIPE")
+@pytest.mark.parametrize("command", [["word2vec.py", "sigmoid"], ["sgd.py"]], ids=" ".join)
+def test_a_pipe_that_nobody_reads_ends_a_check_without_a_traceback(command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-u", *command], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")

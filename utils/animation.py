@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image  # matplotlib needs it too
 
 from utils.files import replacing
-from utils.plot import color_cycle, draw_words, letters_may_be_missing
+from utils.plot import color_cycle, draw_words, fit, letters_may_be_missing
 
 FRAMES = 75  # at most one more
 SECONDS = 4.5  # of all frames together
@@ -43,7 +43,7 @@ class Recorder:
                 self._every = (self.last - progress.iteration) / FRAMES
             self.iterations.append(progress.iteration)
             self.losses.append(progress.smoothed_loss)
-            self.vectors.append(progress.params[self._rows])
+            self.vectors.append(progress.params[self._rows].astype(np.float64))
             self._next = self.iterations[0] + len(self.iterations) * self._every
 
     def reorder(self, order):
@@ -57,8 +57,6 @@ def save_animation(path, groups, recorder, title):
     Each frame has its vectors, centred, on the first two singular directions of the last ones, so
     that the last frame is the picture of `save_word_plot` and the axes stay where they are.
     """
-    if recorder.resumed is not None:
-        title += f", resumed after iteration {recorder.resumed:,}"
     with letters_may_be_missing():
         images = frames(groups, recorder, title)
     palette = palette_of([*color_cycle(min(len(groups), 8)), "black"])
@@ -89,7 +87,10 @@ def frames(groups, recorder, title):
     picture = draw_words(groups, recorder.vectors[-1], title)
     axes, canvas = picture.axes, picture.axes.figure.canvas
     axes.figure.set_dpi(DPI)
-    state = axes.text(1, 1.01, "", transform=axes.transAxes, ha="right", va="bottom")
+    above = {"xy": (1, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
+    state = axes.annotate("", xytext=(0, 5), ha="right", fontsize=9, **above)
+    state.set_text(state_of(recorder, -1))
+    fit(picture.title, axes.bbox.width - state.get_window_extent().width - 10)
     moving = [state, picture.dots, *picture.labels.values()]
     for artist in moving:
         artist.set_animated(True)  # so not drawn now, with what stays
@@ -97,14 +98,23 @@ def frames(groups, recorder, title):
     background = canvas.copy_from_bbox(axes.figure.bbox)
 
     images = []
-    for iteration, loss, vectors in zip(recorder.iterations, recorder.losses, recorder.vectors):
+    for frame, vectors in enumerate(recorder.vectors):
         points = (vectors - vectors.mean(axis=0)) @ picture.directions
         picture.dots.set_offsets(points)
         for number, label in picture.labels.items():
             label.xy = points[number]
-        state.set_text(f"iteration {iteration:,} of {recorder.last:,}   smoothed loss {loss:.2f}")
+        state.set_text(state_of(recorder, frame))
         canvas.restore_region(background)
         for artist in moving:
             axes.draw_artist(artist)
         images.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
     return images
+
+
+def state_of(recorder, frame):
+    """How far the run is in a frame, in lines for people."""
+    iteration, loss = recorder.iterations[frame], recorder.losses[frame]
+    lines = [f"iteration {iteration:,} of {recorder.last:,}", f"smoothed loss {loss:.2f}"]
+    if recorder.resumed is not None:
+        lines.insert(0, f"resumed after iteration {recorder.resumed:,}")
+    return "\n".join(lines)

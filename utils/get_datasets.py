@@ -32,7 +32,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from utils.files import try_lock
-from utils.stopping import UserError, run_command
+from utils.stopping import UserError, is_terminal, run_command
 
 URL = "https://nlp.stanford.edu/~socherr/stanfordSentimentTreebank.zip"
 SIZE = 6_372_817  # bytes
@@ -91,7 +91,7 @@ def ensure_dataset(log=print):
 
 
 def main(arguments=None):
-    """The command. Exit status: 0 data is there, 1 none can be had, 2 usage, 130 Ctrl-C."""
+    """The command. Exit status: 0 data is there, 1 none can be had, 2 wrong usage, 130 Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="get_datasets",
         description="Fetch the Stanford Sentiment Treebank into utils/datasets/.",
@@ -99,7 +99,7 @@ def main(arguments=None):
         "SST_URL=ADDRESS downloads it from ADDRESS (any will do, its sha256 is checked).",
     )
     parser.parse_args(arguments)
-    run_command("get_datasets", fetch_once, (DatasetError,), lambda: "; run it again")
+    run_command("get_datasets", fetch_once, advice=lambda: "; run it again")
 
 
 def fetch_once():
@@ -238,7 +238,7 @@ def receive(url):
 
 def show_progress(received):
     """Say on a terminal how much is there, in a line that whatever is printed next writes over."""
-    if sys.stderr is not None and sys.stderr.isatty():
+    if is_terminal(sys.stderr):
         line = f"{received / SIZE:4.0%} of {SIZE / 1e6:.1f} MB"
         print(line, end="\r", file=sys.stderr, flush=True)
 

@@ -1,9 +1,9 @@
 """The two files that are handed in, word2vec.py and sgd.py, whoever wrote them.
 
-    word2vec = load("word2vec")         # UserError: word2vec.py, line 12: SyntaxError: ...
-    with reported("word2vec.py"):       # the same for what its functions raise
-        word2vec.sigmoid(0)
-    x = call_seven_arguments(load("sgd"), f, x0, 0.3, 40000, folder, progress)
+word2vec = load("word2vec")         # UserError: word2vec.py, line 12: SyntaxError: ...
+with reported("word2vec.py"):       # the same for what its functions raise
+    word2vec.sigmoid(0)
+x = call_seven_arguments(load("sgd"), f, x0, 0.3, 40000, folder, progress)
 """
 
 import contextlib
@@ -23,7 +23,8 @@ from utils.saves import newest_save
 from utils.stopping import UserError
 
 FOLDER = Path(__file__).resolve().parents[1]
-OUR_SGD = "0" * 64  # sha256 of this package's sgd.py; a test holds it to the file
+# The sha256 of this package's sgd.py; a test holds it to the file.
+OUR_SGD = "ebad713a739cbfa4a953cac6b549240e6d7025d7ddb53c4745d1b149d856454e"
 PRINT_EVERY = 10
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one, as in sgd.py
 
@@ -81,9 +82,7 @@ def check_sgd(sgd):
     """Raise UserError unless one step of `sgd.sgd` moves x."""
     start = np.array([1.0, -2.0])
     with reported("sgd.py"), contextlib.redirect_stdout(io.StringIO()):
-        x = sgd.sgd(
-            lambda x: (np.sum(x**2), 2 * x), start.copy(), 0.1, 1, None, False, PRINT_EVERY
-        )
+        x = sgd.sgd(lambda x: (np.sum(x**2), 2 * x), start.copy(), 0.1, 1, None, False, PRINT_EVERY)
     if x is None or np.array_equal(x, start):
         raise UserError("sgd.py: the step of sgd is not written yet, x stays where it is")
 

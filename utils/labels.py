@@ -11,7 +11,7 @@ RINGS = 40  # of places farther away, half a height of a label apart
 TRIES = 5  # at placing all labels
 OUTWARDS = np.array([-1, -1, 1, 1])  # to make a box larger
 FIRST_PORTION = 16  # of places tried together
-STEPS = np.linspace(0, 1, 12)[1:-1, None]  # along a line from a point to its label
+STEPS = np.linspace(0, 1, 24)[1:-1, None]  # along a line from a point to its label
 
 
 def place_labels(points, sizes, frame):

@@ -22,7 +22,7 @@ COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f
 LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
 
 # Of the picture of words, in inches.
-WIDTHS, HEIGHTS = (6, 9.2), (4.2, 7.5)  # from and to, of what is inside the axes
+WIDTHS, HEIGHTS = (7, 9.2), (4.2, 7.5)  # from and to, of what is inside the axes
 MARGINS = {"left": 0.75, "right": 0.15, "bottom": 0.55, "top": 0.7}  # around it
 ROOM = np.array([0.7, 0.35])  # inside, around the outermost points, for their labels
 WORDS_A_FIGURE = 60  # for more of them all this grows ...
@@ -99,6 +99,7 @@ class WordPicture(NamedTuple):
     """What is drawn, to be saved or moved on."""
 
     axes: object
+    title: object  # a text
     directions: np.ndarray  # (D, 2), those of `project`
     dots: object  # one collection
     labels: dict  # number of a word -> its annotation
@@ -111,9 +112,9 @@ def draw_words(groups, vectors, title):
     coordinates, directions, shares = project(vectors)
     colors = np.repeat(color_cycle(len(groups)), [len(group) for group in groups.values()])
     axes = word_axes(coordinates)
-    axes.set_title(
-        title, loc="left", fontsize=12, pad=26 if len(groups) > 1 else 8, parse_math=False
-    )
+    pad = 26 if len(groups) > 1 else 8
+    title = axes.set_title(title, loc="left", fontsize=11, pad=pad, parse_math=False)
+    fit(title, axes.bbox.width)
     axes.set_xlabel(f"first singular direction ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second singular direction ({shares[1]:.0%} of the variance)")
     if len(groups) > 1:
@@ -121,7 +122,13 @@ def draw_words(groups, vectors, title):
     dots = axes.scatter(*coordinates.T, s=16, color=colors, linewidths=0, zorder=3)
     labels = add_labels(axes, words, coordinates, colors)
     left_out = [word for number, word in enumerate(words) if number not in labels]
-    return WordPicture(axes, directions, dots, labels, left_out)
+    return WordPicture(axes, title, directions, dots, labels, left_out)
+
+
+def fit(text, width):
+    """Make a text's letters smaller if it is wider than so many pixels."""
+    too_wide = text.get_window_extent().width / width
+    text.set_fontsize(text.get_fontsize() / max(1, too_wide))
 
 
 def word_axes(coordinates):
@@ -167,6 +174,7 @@ def add_legend(axes, groups):
         bbox_to_anchor=(0, 1),
         ncol=len(handles),
         frameon=False,
+        fontsize=9,
         borderaxespad=0.2,
         borderpad=0,
         handletextpad=0,

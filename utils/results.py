@@ -1,15 +1,14 @@
 """What a run leaves in its output folder besides saves: pictures and exports.
 
-    with output_folder(settings, options):      # fails now rather than after the training
-        gallery = Gallery(dataset, name, settings, options)
-        ...                                     # train, telling `gallery` of the progress
-        gallery.write(wordVectors)
+with output_folder(settings, options):      # fails now rather than after the training
+    gallery = Gallery(dataset, name, settings, options)
+    ...                                     # train, telling `gallery` of the progress
+    gallery.write(wordVectors)
 """
 
 import contextlib
 import hashlib
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from utils.progress import duration
+
 NAME = re.compile(r"saved_(params_[1-9][0-9]*\.npy|state_[1-9][0-9]*\.pickle)(\.tmp)?")
 
 
@@ -20,7 +22,7 @@ def state_file(folder, iteration):
 
 
 def saved_iterations(folder):
-    """The iterations that have a file with parameters, from first to last; [] without the folder."""
+    """The iterations that have a file with parameters, in order; none without the folder."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     matches = [re.fullmatch(r"saved_params_([1-9][0-9]*)\.npy", name) for name in names]
     return sorted(int(match[1]) for match in matches if match)
@@ -42,6 +44,19 @@ def seconds_to_make(folder):
     first, last = iterations[0], iterations[-1]
     times = [params_file(folder, n).stat().st_mtime for n in (first, last)]
     return max(0.0, times[1] - times[0]) * last / (last - first)
+
+
+def describe(folder):
+    """The saves in a folder, and what they took to make."""
+    number, seconds = len(saved_iterations(folder)), seconds_to_make(folder)
+    cost = "" if seconds is None else f", about {duration(seconds)} of training"
+    what = f"the {number} saves" if number > 1 else "the save"
+    return f"{what} in {Path(folder).resolve()} (up to {newest_save(folder):,}{cost})"
+
+
+def advice(folder):
+    """What to do about saves that are in the way."""
+    return f"use --output for another folder, or --fresh to remove {describe(folder)}"
 
 
 def files_of_saves(folder):

@@ -1,0 +1,173 @@
+"""Training by the word2vec.py and sgd.py that are here, whoever wrote them.
+
+    wordVectors = train(dataset, settings, folder, worker)
+
+`settings` is a `run.Settings`. word2vec.py is compared with the fast path first: if they agree, the
+fast path trains, otherwise word2vec.py's own functions do. So the result is that of these files.
+"""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+
+from fast import textbook
+from fast.sampler import BulkSampler
+from fast.stream import MinibatchObjective, MinibatchStream
+from utils import handed_in, saves
+from utils.files import replacing
+from utils.progress import duration
+from utils.stopping import UserError
+
+SEED = 31415  # of `random`, the assignment's
+NUMPY_SEED = 9265  # for the initial vectors
+PRINT_EVERY = 10
+RECORD = "saved_settings.json"  # beside the saves of an sgd.py that keeps no settings in them
+
+
+def initial_vectors(V, settings):
+    """Seed both generators and draw the start: V centre vectors, then V outside vectors of zero."""
+    D, seed = settings.dimension, settings.seed
+    random.seed(SEED if seed is None else seed)
+    np.random.seed(NUMPY_SEED if seed is None else seed)
+    wordVectors = np.zeros((2 * V, D), dtype=np.float32 if settings.float32 else np.float64)
+    wordVectors[:V] = (np.random.rand(V, D) - 0.5) / D
+    return wordVectors
+
+
+def fast_loss(settings):
+    """The vectorised loss, or None where fast/vectorised.py is not there, as in a course kit."""
+    try:
+        from fast import vectorised
+    except ImportError as error:
+        if "vectorised" not in str(error):
+            raise
+        return None
+    negative_sampling = settings.loss == "negative-sampling"
+    return vectorised.NegSampling() if negative_sampling else vectorised.naive_softmax
+
+
+def fast_objective(dataset, settings, worker=None, loss_and_gradient=None):
+    """The function for `sgd`: minibatches drawn ahead, by default the vectorised loss of each."""
+    K = settings.negatives if settings.loss == "negative-sampling" else 0
+    sampler = BulkSampler(dataset, settings.window, K)
+    stream = MinibatchStream(sampler, textbook.BATCH_SIZE, worker)
+    return MinibatchObjective(stream, loss_and_gradient or fast_loss(settings))
+
+
+def textbook_objective(dataset, settings):
+    """The same function as the assignment has it: word2vec.py's functions on whole arrays."""
+    return textbook.textbook_objective(their_functions(settings), dataset)
+
+
+def their_functions(settings):
+    """The functions of the word2vec.py that is here."""
+    word2vec = handed_in.load("word2vec")
+    return textbook.Functions(word2vec, settings.loss, settings.window, settings.negatives)
+
+
+def choose_objective(dataset, settings, worker, by_textbook, log):
+    """The function for `sgd`, and whether it computes what this package's word2vec.py does.
+
+    That is found out by comparing word2vec.py with the fast path, on some minibatches.
+    """
+    functions = their_functions(settings)
+    start = random.getstate()
+    fast = fast_loss(settings)
+    f = fast_objective(
+        dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words)
+    )
+    f.begin()
+    verdict = textbook.check(functions, dataset, settings.dimension, fast)
+    agrees = fast is not None and not verdict.difference
+    if agrees and not by_textbook:
+        log("word2vec.py agrees with the fast path, which computes the same in seconds")
+        return f, True
+    if settings.float32:
+        raise UserError("--float32 is for the fast path, from which this word2vec.py differs")
+
+    whole, seconds = verdict.whole, verdict.seconds
+    if settings.loss == "naive-softmax":
+        whole = "the naive softmax touches every outside vector"
+    f.loss_and_gradient = textbook.Textbook(functions, dataset.words)
+    if whole:
+        f = textbook_objective(dataset, settings)
+        dataset.forget_subsample()
+        random.setstate(start)
+        seconds = textbook.seconds_of(f, initial_vectors(len(dataset.words), settings))
+        dataset.forget_subsample()
+        random.setstate(start)
+    log(what_differs(verdict, fast))
+    slowly = f" on whole arrays ({whole})" if whole else ""
+    time = duration(seconds * settings.iterations)
+    log(f"Training by the functions of word2vec.py{slowly}: about {time} in all")
+    return f, agrees
+
+
+def what_differs(verdict, fast):
+    """What the check has found, in a line for people."""
+    if fast is None and not verdict.difference:
+        return "word2vec.py draws windows and negatives as the assignment does"
+    if not verdict.difference:
+        return "word2vec.py agrees with the fast path"
+    grader = handed_in.FOLDER / "autograder"
+    advice = "; `python autograder .` names the mistake" if grader.is_dir() else ""
+    return f"word2vec.py is not right: {verdict.difference}{advice}"
+
+
+def train(dataset, settings, folder, worker=None, progress=None, by_textbook=False, log=print):
+    """Train by the word2vec.py and sgd.py that are here: (2V, D).
+
+    Saves to and resumes from `folder`. `progress` is told what `sgd.Progress` has.
+    """
+    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
+    progress = progress or (lambda _: None)
+    sgd = handed_in.load("sgd")
+    handed_in.check_sgd(sgd)
+    ours = handed_in.digest("sgd") == handed_in.OUR_SGD
+    origin = handed_in.fingerprint()
+    wordVectors = initial_vectors(len(dataset.words), settings)
+    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)
+    in_saves = settings.in_saves(dataset, None if ours and is_right else origin)
+    takes_settings = handed_in.takes_settings(sgd)
+    check_record(folder, in_saves, keep=not takes_settings)
+    # The products are too small to be worth a second thread, which would cost the worker its core.
+    # sgd stops at what is not finite.
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+        if takes_settings:
+            return sgd.sgd(
+                f,
+                wordVectors,
+                settings.step,
+                settings.iterations,
+                None,
+                True,
+                PRINT_EVERY,
+                progress=progress,
+                folder=folder,
+                settings=in_saves,
+            )
+        log("sgd.py takes the course's seven arguments: it prints and saves in its own way")
+        return handed_in.call_seven_arguments(
+            sgd, f, wordVectors, settings.step, settings.iterations, folder, progress
+        )
+
+
+def check_record(folder, in_saves, keep):
+    """Raise UserError if the saves in a folder are an sgd.py's of another run.
+
+    `keep` says that the sgd.py to come saves no settings, so that they are kept beside its saves.
+    """
+    path = Path(folder) / RECORD
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if saves.newest_save(folder) is None:
+        path.unlink(missing_ok=True)
+    elif recorded != in_saves and (keep or recorded):
+        raise UserError(
+            f"the saves in {folder} are of other files or settings; {saves.advice(folder)}"
+        )
+    if keep:
+        with replacing(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(in_saves, indent=2) + "\n")

@@ -1,0 +1,222 @@
+"""run.py with somebody else's word2vec.py and sgd.py beside it.
+
+python -m pytest tests/test_handed_in.py
+"""
+
+import hashlib
+import re
+import shutil
+import sys
+import types
+
+import numpy as np
+import pytest
+import solutions
+from conftest import ROOT, random_sentences, run_python
+
+from utils import handed_in
+from utils.stopping import UserError
+
+
+@pytest.fixture
+def text(tmp_path):
+    """A text that can be trained on in a moment."""
+    path = tmp_path / "text.txt"
+    sentences = random_sentences(0, n_sentences=600, n_words=400, longest=30)
+    path.write_text("\n".join(map(" ".join, sentences)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run_with(project, text, tmp_path):
+    """A function that puts files into a copy of the project, and runs run.py there."""
+
+    def run(*arguments, word2vec=None, sgd=None, script="run.py"):
+        for name, content in {"word2vec.py": word2vec, "sgd.py": sgd}.items():
+            if content is not None:
+                (project / name).write_text(content, encoding="utf-8")
+        if script == "run.py":
+            arguments = ["--corpus", text, "--output", tmp_path / "out", *arguments]
+        return run_python(script, *arguments, cwd=project)
+
+    return run
+
+
+def losses(stdout):
+    return re.findall(r"^iter \d+: .*$", stdout, re.MULTILINE)
+
+
+def test_the_sgd_of_this_package_is_known_by_its_digest():
+    assert handed_in.digest("sgd") == handed_in.OUR_SGD, (
+        "sgd.py was changed: write its digest there"
+    )
+
+
+def test_right_functions_of_others_train_as_ours_do(run_with, project, tmp_path):
+    ours = run_with("--iterations", 200)
+    assert "word2vec.py agrees with the fast path" in ours.stdout
+    theirs = run_with(
+        "--iterations",
+        200,
+        "--output",
+        tmp_path / "theirs",
+        word2vec=solutions.solution("loops"),
+        sgd=solutions.SGD.replace("EVERY = 5000", "EVERY = 100"),
+    )
+    assert theirs.returncode == 0, theirs.stderr
+    assert "word2vec.py agrees with the fast path" in theirs.stdout
+    assert losses(theirs.stdout) == losses(ours.stdout) and len(losses(ours.stdout)) == 20
+    np.testing.assert_allclose(
+        np.load(tmp_path / "theirs" / "saved_params_200.npy"),
+        np.load(tmp_path / "out" / "saved_params_200.npy"),
+        rtol=0,
+        atol=1e-12,
+    )
+    with open(tmp_path / "theirs" / "saved_state_200.pickle", "rb") as file:
+        assert file.read(2) == b"\x80\x04"  # their own save
+    assert not list(project.glob("saved_params*"))
+
+
+def test_somebodys_sgd_goes_on_from_its_save_with_the_subsample_of_the_first_run(
+    run_with, tmp_path
+):
+    sgd = solutions.SGD.replace("EVERY = 5000", "EVERY = 100").replace(
+        "done / 20000", "done // 20000"
+    )
+    whole = run_with("--iterations", 200, "--output", tmp_path / "whole", sgd=sgd)
+    run_with("--iterations", 100)
+    rest = run_with("--iterations", 200)
+    assert whole.returncode == rest.returncode == 0
+    assert len(losses(rest.stdout)) == 10
+    names = [tmp_path / folder / "saved_params_200.npy" for folder in ("whole", "out")]
+    np.testing.assert_array_equal(*map(np.load, names))
+
+
+def test_wrong_functions_train_what_they_say_and_not_what_is_right(run_with, tmp_path):
+    text = solutions.solution("loops", "repeated negatives once")
+    done = run_with("--iterations", 60, word2vec=text)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"word2vec.py is not right: the .* is \S+, not \S+", done.stdout)
+    assert re.search(r"Training by the functions of word2vec.py: about \d+ s in all", done.stdout)
+    wrong = np.load(tmp_path / "out" / "saved_params_60.npy")
+
+    right = run_with(
+        "--iterations", 60, "--output", tmp_path / "right", word2vec=solutions.solution("loops")
+    )
+    assert right.returncode == 0
+    difference = np.abs(np.load(tmp_path / "right" / "saved_params_60.npy") - wrong)
+    assert difference.max() > 1e-6
+
+    # and its saves are not those of right functions
+    done = run_with("--iterations", 80, "--textbook")
+    assert done.returncode == 1 and re.search(r"with functions \w{16} \(now unknown\)", done.stderr)
+
+
+def test_functions_that_draw_in_their_own_way_get_whole_arrays(run_with):
+    text = solutions.solution("loops", "if for while")
+    done = run_with("--iterations", 20, word2vec=text)
+    assert done.returncode == 0, done.stderr
+    assert "on whole arrays (it draws in its own way)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name, content, said",
+    [
+        ("word2vec", "def f(:\n", "run.py: word2vec.py, line 1: invalid syntax"),
+        (
+            "word2vec",
+            "import nothing_of_that_name\n",
+            "in <module>: ModuleNotFoundError: No module",
+        ),
+        ("word2vec", "raise SystemExit(3)\n", "word2vec.py ends the process when it is imported"),
+        ("sgd", "1 / 0\n", "sgd.py, line 1, in <module>: ZeroDivisionError: division by zero"),
+        (
+            "sgd",
+            solutions.SGD.replace("        x = x - step * grad\n", ""),
+            "sgd.py: the step of sgd is not written yet",
+        ),
+        (
+            "word2vec",
+            solutions.LOOPS.replace("    s = 1 / (1 + np.exp(-x))\n    return s\n", "    pass\n"),
+            "word2vec.py: sigmoid is not written yet",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_one_line_and_nothing_is_trained(
+    run_with, tmp_path, name, content, said
+):
+    done = run_with("--iterations", 20, **{name: content})
+    assert done.returncode == 1 and "iter" not in done.stdout
+    assert said in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("out/saved*"))
+
+
+def test_saves_of_somebodys_sgd_are_not_gone_on_from_by_other_files(run_with, tmp_path):
+    sgd = solutions.SGD.replace("EVERY = 5000", "EVERY = 20")
+    assert run_with("--iterations", 20, sgd=sgd).returncode == 0
+    done = run_with("--iterations", 40, sgd=sgd + "\n# another file now\n")
+    assert done.returncode == 1
+    assert "are of other files or settings; use --output for another folder" in done.stderr
+    done = run_with("--iterations", 40, sgd=(ROOT / "sgd.py").read_text(encoding="utf-8"))
+    assert done.returncode == 1 and "other files or settings" in done.stderr
+    done = run_with("--iterations", 40, "--fresh", sgd=sgd)
+    assert done.returncode == 0 and "Removing the save in" in done.stdout
+
+
+def test_files_changed_during_training_do_no_harm(run_with, project, tmp_path):
+    text = solutions.solution("loops").replace(
+        "def sigmoid(x):\n",
+        "def sigmoid(x):\n    open(__file__, 'w').write('1 / 0')\n",
+    )
+    done = run_with("--iterations", 20, "--textbook", word2vec=text)
+    assert done.returncode == 0, done.stderr
+    assert (project / "word2vec.py").read_text(encoding="utf-8") == "1 / 0"
+
+
+def test_the_checks_of_others_work_with_our_utils(run_with):
+    done = run_with("sigmoid", word2vec=solutions.solution("loops"), script="word2vec.py")
+    assert (done.returncode, done.stdout) == (0, "sigmoid\nsigmoid is fine\n")
+
+
+def test_an_sgd_that_returns_nothing_is_told(tmp_path):
+    sgd = types.SimpleNamespace(sgd=lambda *arguments, **options: None)
+    with pytest.raises(UserError, match="not written yet"):
+        handed_in.check_sgd(sgd)
+    with pytest.raises(UserError, match=r"returned an array of shape \(\)"):
+        handed_in.call_seven_arguments(sgd, None, np.zeros((2, 2)), 0.3, 1, tmp_path, None)
+
+
+def test_the_fingerprint_is_of_both_files(monkeypatch, tmp_path):
+    monkeypatch.setattr(handed_in, "FOLDER", tmp_path)
+    seen = set()
+    for word2vec, sgd in ("ab", "ac", "cb", "ba"):
+        (tmp_path / "word2vec.py").write_bytes(word2vec.encode())
+        (tmp_path / "sgd.py").write_bytes(sgd.encode())
+        seen.add(handed_in.fingerprint())
+    assert len(seen) == 4
+    (tmp_path / "sgd.py").write_bytes(b"x\r\ny\r\n")
+    assert handed_in.digest("sgd") == hashlib.sha256(b"x\ny\n").hexdigest()
+
+
+def test_arguments_of_run_are_not_for_a_parser_in_somebodys_file(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run.py", "--textbook"])
+    (tmp_path / "parsing.py").write_text(
+        "import argparse\nargparse.ArgumentParser().parse_args()\n", encoding="utf-8"
+    )
+    handed_in.load("parsing")
+    assert sys.argv == ["run.py", "--textbook"]
+
+
+def test_the_tests_say_whose_files_they_find_and_test_what_they_can(project):
+    shutil.copytree(ROOT / "tests", project / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("autograder", "starter", "docs"):
+        (project / name).mkdir()
+    (project / "word2vec.py").write_text(solutions.solution("loops"), encoding="utf-8")
+    (project / "sgd.py").write_text(solutions.SGD, encoding="utf-8")
+    tests = ["tests/test_utils.py", "tests/test_sgd.py", "tests/test_word2vec.py"]
+    done = run_python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, cwd=project)
+    assert "word2vec.py is not this package's: left out are tests of fuzz, " in done.stdout
+    assert "sgd.py is not this package's: left out are tests of " in done.stdout
+    done = run_python("-m", "pytest", "-q", "-p", "no:cacheprovider", tests[0], cwd=project)
+    assert done.returncode == 0 and re.search(r"\d+ passed", done.stdout), done.stdout

@@ -1,0 +1,112 @@
+"""The Makefile, the mutants, and what the pages for people who work on this say of both."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import mutation
+import pytest
+from conftest import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
+needs_make = pytest.mark.skipif(
+    os.name != "posix" or shutil.which("make") is None, reason="needs make and a POSIX shell"
+)
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def make(*arguments, cwd=ROOT):
+    return subprocess.run(
+        ["make", *arguments], cwd=cwd, timeout=60, capture_output=True, encoding="utf-8"
+    )
+
+
+# ------------------------------------------------------------------------------------- make
+@pytest.fixture(scope="module")
+def targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split()
+
+
+@needs_make
+def test_make_help_lists_every_target_with_what_it_does(targets):
+    lines = make("help").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == targets
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+@needs_make
+def test_make_clean_removes_environment_and_caches_but_no_results(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    removed = [".venv/bin/python", ".pytest_cache/a", "utils/__pycache__/a.pyc"]
+    kept = ["utils/datasets/a", "saved_params_5000.npy", "saved_state_5000.pickle", "a.png"]
+    for name in removed + kept:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert make("clean", cwd=tmp_path).returncode == 0
+    assert not any((tmp_path / name).parent.exists() for name in removed)
+    assert all((tmp_path / name).exists() for name in kept)
+
+
+@needs_make
+def test_make_says_if_python_is_too_old(tmp_path):
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    old = tmp_path / "old_python"
+    old.write_text(
+        "#!/bin/sh\n"
+        "exec python3 -c \"import sys; sys.version_info = (3, 9); sys.version = '3.9.1 x'; $2\"\n",
+        encoding="utf-8",
+    )
+    old.chmod(0o755)
+    result = make("run", f"PYTHON={old}", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Python 3.10 or newer is needed, this is 3.9.1; name another" in result.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+# ------------------------------------------------------------------------------------- pages
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pages_name_targets_of_make_and_files_that_exist(page, targets):
+    text = page.read_text(encoding="utf-8")
+    commands = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.M)
+    assert set(commands) <= set(targets)
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+# ------------------------------------------------------------------------------------- mutants
+@pytest.mark.parametrize("number", range(1, len(mutation.MUTANTS) + 1))
+def test_every_mutant_is_of_code_that_is_there(number):
+    mutant = mutation.MUTANTS[number - 1]
+    text = (ROOT / mutant.file).read_text(encoding="utf-8")
+    assert text.count(mutant.old) == 1
+    assert mutant.old != mutant.new
+    for name in mutant.tests.split():
+        assert (ROOT / "tests" / f"test_{name}.py").exists()
+
+
+def test_mutants_are_chosen_by_number_or_file():
+    of_sgd = {str(i) for i, m in enumerate(mutation.MUTANTS, 1) if m.file == "sgd.py"}
+    assert set(mutation.parse_options(["1", "sgd.py"])) == {"1"} | of_sgd
+    assert len(mutation.parse_options([])) == len(mutation.MUTANTS)
+
+
+@pytest.mark.parametrize("name", ["0", "1000", "no.py", "--no"])
+def test_no_such_mutant_is_a_usage_error(name, capsys):
+    with pytest.raises(SystemExit) as exit:
+        mutation.main([name])
+    assert exit.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: ")
+
+
+def test_help_of_the_mutants_is_its_usage(capsys):
+    with pytest.raises(SystemExit) as exit:
+        mutation.main(["--help"])
+    assert exit.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ")
