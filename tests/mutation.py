@@ -540,7 +540,7 @@ MUTANTS = [
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: files elsewhere stay",
            "            remove(self._strays())\n", ""),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: a signal ends the grader at once",
-           "before[number] = signal.signal(", "before[number] = signal.getsignal(number), ("),
+           "if signal.getsignal(number) not in (signal.SIG_IGN, None):", "if False:"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: our solution can be imported",
            "if not is_ours(entry)]", "if entry]"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: all that a user runs counts",
