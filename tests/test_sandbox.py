@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import stat
 import struct
@@ -221,6 +222,11 @@ def test_a_pool_of_eight_threads_is_no_crime(patient, as_anybody):
     code += "    with Pool(8) as pool: list(pool.map(lambda i: time.sleep(0.1), range(8)))"
     assert is_right(run(patient, code))
     assert is_right(run(as_anybody, code))
+
+
+def test_what_else_a_user_has_running_does_not_count(as_anybody):
+    code = "import resource; raise ValueError(resource.getrlimit(resource.RLIMIT_NPROC))"
+    assert str(resource.getrlimit(resource.RLIMIT_NPROC)) in said(run(as_anybody, code))
 
 
 def test_a_file_may_run_checks_and_parse_arguments_when_it_is_imported(patient):
