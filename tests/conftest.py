@@ -112,8 +112,7 @@ def run_python(*arguments, cwd=ROOT, timeout=300, **environment):
         cwd=cwd,
         timeout=timeout,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
     )
 
 

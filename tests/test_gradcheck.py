@@ -1,5 +1,6 @@
 """The gradient check itself: what it lets pass, what it raises, and what it leaves as it was."""
 
+import contextlib
 import random
 
 import numpy as np
@@ -106,10 +107,8 @@ def test_random_is_left_as_after_one_evaluation():
 def test_x_holds_its_values_again_whatever_the_outcome(factor):
     x = np.random.RandomState(1).randn(2, 3)
     before = x.copy()
-    try:
+    with contextlib.suppress(GradientCheckError):
         gradcheck_naive(lambda x: (np.sum(x**3), factor * x**2), x, "f")
-    except GradientCheckError:
-        pass
     np.testing.assert_array_equal(x, before)
 
 
