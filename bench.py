@@ -1,4 +1,4 @@
-"""Measure the training beside gensim and beside the textbook functions, in a few minutes.
+"""Measure the training beside gensim and beside the textbook functions, in some minutes.
 
     make bench                              # installs gensim first, to compare with
     python bench.py --json bench.json       # without gensim its rows say so
@@ -6,10 +6,12 @@
 What is compared is run in turns, in this one process and on this machine: look at the ratios, which
 hold better than the times. The training is that of `python run.py`, from the first minibatch to the
 last, with drawing the subsample and the samples, without loading the data; gensim's is
-`Word2Vec.train` on the same subsampled sentences, its time scaled to the same number of pairs.
+`Word2Vec.train` on the same subsampled sentences, its time scaled to the same number of pairs. CPU
+time holds on a busy machine better than what a clock on the wall shows; it stands beside that.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -20,19 +22,20 @@ import sys
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-import run  # before NumPy, as it sets the number of threads
+import run
 import sgd
-import word2vec
 from fast.sampler import BulkSampler
 from fast.stream import Worker
+from fast.textbook import BATCH_SIZE
 from utils import get_datasets
 from utils.files import replacing
 from utils.treebank import Sentences, StanfordSentiment
 
-ITERATIONS = 40000
 SHORT = 4000  # iterations, where the whole run would take too long
 TEXTBOOK = 10  # iterations
 WORDS = 100  # times the vocabulary
@@ -74,13 +77,20 @@ def say(text):
 
 
 def alternate(rounds, **contestants):
-    """Seconds of each contestant, called in turns: medians by name."""
-    seconds = {name: [] for name in contestants}
+    """What each contestant takes, called in turns: medians by name, of numbers or `Training`s."""
+    taken = {name: [] for name in contestants}
     for number in range(rounds):
         for name, contestant in contestants.items():
             say(f"{name.replace('_', ' ')}, {number + 1} of {rounds}")
-            seconds[name].append(contestant())
-    return {name: statistics.median(values) for name, values in seconds.items()}
+            taken[name].append(contestant())
+    return {name: median(values) for name, values in taken.items()}
+
+
+def median(values):
+    """The median of some numbers, or of each part of some `Training`s."""
+    if isinstance(values[0], Training):
+        return Training(*map(statistics.median, zip(*values)))
+    return statistics.median(values)
 
 
 def timed(function, *arguments, **options):
@@ -91,27 +101,46 @@ def timed(function, *arguments, **options):
 
 
 # ------------------------------------------------------------------------------------- ours
-def options_for(dimension=10):
-    """The options of a run."""
-    return run.parse_options(["--dimension", str(dimension)])
+class Training(NamedTuple):
+    """What a training took."""
+
+    seconds: float  # from the first minibatch to the last
+    trainer: float  # CPU seconds of this process in them
+    worker: float  # CPU seconds of the worker in all: it starts up, and draws ahead
 
 
-def train_ours(make_dataset, iterations, dimension=10):
-    """Seconds that a training takes."""
-    options = options_for(dimension)
+def train_ours(make_dataset, settings):
+    """The `Training` of a run with these settings."""
+    before = os.times()
     with Worker() as worker:  # starts while the data is loaded, as in run.py
         dataset = make_dataset()
-        wordVectors = run.initial_vectors(len(dataset.tokens()), dimension)
-        objective = run.fast_objective(dataset, options, worker)
-        return timed(sgd.sgd, objective, wordVectors, options.step, iterations, progress=ignore)
+        wordVectors = run.initial_vectors(len(dataset.tokens()), settings)
+        objective = run.fast_objective(dataset, settings, worker)
+        began = time.process_time()
+        seconds = timed(train, objective, wordVectors, settings)
+        trainer = time.process_time() - began
+    after = os.times()  # children count when they have ended
+    worker = after.children_user + after.children_system
+    return Training(seconds, trainer, worker - before.children_user - before.children_system)
 
 
-def train_textbook(dataset, iterations):
-    """Seconds that so many iterations take one pair at a time."""
-    options = options_for()
-    wordVectors = run.initial_vectors(len(dataset.tokens()), 10)
-    objective = run.textbook_objective(dataset, options)
-    return timed(sgd.sgd, objective, wordVectors, options.step, iterations, progress=ignore)
+def train(objective, wordVectors, settings):
+    """What run.py does from the first minibatch to the last."""
+    with threadpool_limits(1):
+        sgd.sgd(objective, wordVectors, settings.step, settings.iterations, progress=ignore)
+
+
+def train_textbook(dataset, settings):
+    """Seconds that a training takes by word2vec.py's functions on whole arrays."""
+    wordVectors = run.initial_vectors(len(dataset.tokens()), settings)
+    return timed(train, run.textbook_objective(dataset, settings), wordVectors, settings)
+
+
+def run_all(*arguments):
+    """Seconds of `python run.py`, from its start to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, run.__file__, "--output", folder, *arguments]
+        return timed(subprocess.run, command, stdout=subprocess.DEVNULL, check=True)
 
 
 def ignore(progress):
@@ -132,8 +161,7 @@ def count_pairs(folder, iterations):
     sampler = BulkSampler(StanfordSentiment(folder), 5, 10)
     per_draw = 1000
     return sum(
-        len(sampler.draw(word2vec.BATCH_SIZE * per_draw).outside)
-        for _ in range(iterations // per_draw)
+        len(sampler.draw(BATCH_SIZE * per_draw).outside) for _ in range(iterations // per_draw)
     )
 
 
@@ -244,31 +272,8 @@ def measure(table, folder, rounds):
     random.seed(run.SEED)
     dataset = prepare_all(folder)
     gensim = Gensim(dataset) if installed("gensim") else None
-    ours = measure_training(table, folder, gensim, rounds)
-    per_iteration = ours / ITERATIONS * 1e6
-
-    short = ITERATIONS // 4
-    seconds = alternate(
-        rounds,
-        ours=lambda: train_ours(lambda: StanfordSentiment(folder), short),
-        textbook=lambda: train_textbook(dataset, TEXTBOOK),
-        few_words=lambda: train_ours(lambda: dataset, short),
-        many_words=lambda: train_ours(lambda: ManyWords(dataset, WORDS), short),
-    )
-    textbook = seconds["textbook"] / TEXTBOOK * 1e6
-    table.add("one iteration of it", per_iteration, "us")
-    table.add(
-        "one iteration of the textbook functions", textbook, "us",
-        textbook / per_iteration, "textbook / ours",
-    )  # fmt: skip
-    table.add(
-        f"one iteration of a training of {short:,}", seconds["ours"] / short * 1e6, "us",
-        seconds["ours"] / short * 1e6 / per_iteration, f"that / one of {ITERATIONS:,}",
-    )  # fmt: skip
-    table.add(
-        f"one iteration with {WORDS} times the words", seconds["many_words"] / short * 1e6, "us",
-        seconds["many_words"] / seconds["few_words"], "many words / few",
-    )  # fmt: skip
+    measure_training(table, folder, gensim, rounds)
+    measure_words(table, folder, dataset, rounds)
     for dimension in DIMENSIONS:
         measure_dimension(table, folder, dataset, dimension, gensim is not None, rounds)
     say("peak memory of python run.py")
@@ -281,48 +286,89 @@ def measure(table, folder, rounds):
 
 
 def measure_training(table, folder, gensim, rounds):
-    """The rows of the whole training; returns its seconds."""
+    """The rows of the whole training, and of `python run.py` around it."""
     say("counting the pairs of a training")
-    pairs = count_pairs(folder, ITERATIONS)
-    contestants = {"ours": lambda: train_ours(lambda: StanfordSentiment(folder), ITERATIONS)}
+    settings = run.Settings()
+    pairs = count_pairs(folder, settings.iterations)
+    contestants = {"ours": lambda: train_ours(lambda: StanfordSentiment(folder), settings)}
     if gensim:
         scale = pairs / gensim.pairs
         contestants["gensim_1"] = lambda: scale * gensim.train(10, workers=1)
         contestants["gensim_2"] = lambda: scale * gensim.train(10, workers=2)
+    contestants["run_py"] = run_all
+    contestants["run_py_of_one_iteration"] = lambda: run_all("--iterations", "1")
     contestants["loading"] = lambda: timed(prepare_all, folder)
-    seconds = alternate(rounds, **contestants)
-    ours, loading = seconds["ours"], seconds["loading"]
-    table.add(f"the training: {ITERATIONS:,} iterations, {pairs:,} pairs", ours, "s")
-    for workers in (1, 2):
-        what = f"gensim for as many pairs, workers={workers}"
-        if gensim:
-            theirs = seconds[f"gensim_{workers}"]
-            table.add(what, theirs, "s", ours / theirs, "ours / gensim's")
-        else:
-            table.missing(what, "gensim is not installed")
+    taken = alternate(rounds, **contestants)
+
+    ours, per_iteration = taken["ours"], 1e6 / settings.iterations
     table.add(
-        "loading, subsampling, noise table", loading, "s", loading / ours, "that / the training"
+        f"the training: {settings.iterations:,} iterations, {pairs:,} pairs", ours.seconds, "s"
     )
-    return ours
+    if gensim:
+        for workers in (1, 2):
+            theirs = taken[f"gensim_{workers}"]
+            what = f"gensim for as many pairs, workers={workers}"
+            table.add(what, theirs, "s", ours.seconds / theirs, "ours / gensim's")
+    else:
+        table.missing("gensim for as many pairs", "gensim is not installed")
+    whole, theirs = taken["run_py"], taken.get("gensim_1")
+    ratio = (whole / theirs, "that / gensim's training, workers=1") if gensim else ()
+    table.add("python run.py, from its start to its end", whole, "s", *ratio)
+    table.add("python run.py --iterations 1", taken["run_py_of_one_iteration"], "s")
+    table.add("loading, subsampling, noise table", taken["loading"], "s")
+    table.add("one iteration", ours.seconds * per_iteration, "us")
+    table.add("CPU time of one iteration, training", ours.trainer * per_iteration, "us")
+    table.add(
+        "CPU time of one iteration, drawing ahead", ours.worker * per_iteration, "us",
+        ours.worker / ours.trainer, "drawing / training",
+    )  # fmt: skip
+
+
+def measure_words(table, folder, dataset, rounds):
+    """The rows of short trainings: by the textbook functions, and with many words."""
+    short = run.Settings(iterations=10000)
+    few = run.Settings(iterations=TEXTBOOK)
+    taken = alternate(
+        rounds,
+        ours=lambda: train_ours(lambda: StanfordSentiment(folder), short),
+        textbook=lambda: train_textbook(dataset, few),
+        few_words=lambda: train_ours(lambda: dataset, short),
+        many_words=lambda: train_ours(lambda: ManyWords(dataset, WORDS), short),
+    )
+    per_iteration = 1e6 / short.iterations
+    ours, textbook = taken["ours"].seconds * per_iteration, taken["textbook"] / TEXTBOOK * 1e6
+    many = taken["many_words"].seconds
+    table.add(f"one iteration of a training of {short.iterations:,}", ours, "us")
+    table.add(
+        "one iteration of the textbook functions on whole arrays", textbook, "us",
+        textbook / ours, "textbook / ours",
+    )  # fmt: skip
+    table.add(
+        f"one iteration with {WORDS} times the words", many * per_iteration, "us",
+        many / taken["few_words"].seconds, "many words / few",
+    )  # fmt: skip
 
 
 def measure_dimension(table, folder, dataset, dimension, have_gensim, rounds):
-    """The rows of a short training of longer vectors."""
-    pairs = count_pairs(folder, SHORT)
+    """The rows of a short training of longer vectors, in double and in single precision."""
+    double = run.Settings(iterations=SHORT, dimension=dimension)
+    single = dataclasses.replace(double, float32=True)
     contestants = {
-        f"ours_{dimension}": lambda: train_ours(lambda: dataset, SHORT, dimension),
+        f"float64_{dimension}": lambda: train_ours(lambda: dataset, double),
+        f"float32_{dimension}": lambda: train_ours(lambda: dataset, single),
     }
     if have_gensim:
-        gensim = Gensim(dataset, share=SHORT / ITERATIONS)
-        scale = pairs / gensim.pairs
+        gensim = Gensim(dataset, share=SHORT / run.Settings.iterations)
+        scale = count_pairs(folder, SHORT) / gensim.pairs
         contestants[f"gensim_{dimension}"] = lambda: scale * gensim.train(dimension, workers=1)
-    ours, *theirs = alternate(rounds, **contestants).values()
-    table.add(f"{SHORT:,} iterations with {dimension} dimensions", ours, "s")
-    what = f"gensim for as many pairs, {dimension} dimensions, workers=1"
+    double, single, *theirs = alternate(rounds, **contestants).values()
     if theirs:
-        table.add(what, theirs[0], "s", ours / theirs[0], "ours / gensim's")
-    else:
-        table.missing(what, "gensim is not installed")
+        what = f"gensim for as many pairs as {SHORT:,} iterations, {dimension} dimensions"
+        table.add(what, theirs[0], "s")
+    for precision, ours in (("float64", double), ("float32", single)):
+        ratio = (ours.seconds / theirs[0], "ours / gensim's, workers=1") if theirs else ()
+        what = f"{SHORT:,} iterations with {dimension} dimensions, {precision}"
+        table.add(what, ours.seconds, "s", *ratio)
 
 
 def installed(package):
@@ -359,7 +405,7 @@ def main():
     parser = argparse.ArgumentParser(description="Measure the training beside other programs.")
     parser.add_argument("--json", metavar="FILE", help="write the table there, too")
     parser.add_argument(
-        "--rounds", type=run.at_least(1), default=3, help="runs that a median is of (3)"
+        "--rounds", type=run.integer(1), default=3, help="runs that a median is of (3)"
     )
     options = parser.parse_args()
     folder = get_datasets.find_dataset()
@@ -376,6 +422,7 @@ def main():
         report = {"data": folder.name, "machine": machine(), "rows": table.rows}
         with replacing(options.json, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=2)
+            file.write("\n")
     sys.exit(status)
 
 

@@ -341,13 +341,12 @@ def check_outputs(options):
     paths = [options.output / name for name in OUTPUTS]
     if options.json is not None:
         paths.append(options.json)
-    path = options.output
     try:
         options.output.mkdir(parents=True, exist_ok=True)
         for path in paths:
             check_writable(path)
-    except OSError as error:  # which names a temporary file
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    except OSError as error:
+        raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
 # ------------------------------------------------------------------------------------- the command

@@ -7,6 +7,7 @@ import csv
 import json
 import subprocess
 import tempfile
+import textwrap
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +70,7 @@ def grade_all(submissions, command, questions, csv_file=None):
                 grades[i] = grade = task.result()
                 print(
                     f"[{count}/{len(submissions)}] {names[i]}: {grade.total:g} / {grade.most:g}"
-                    + (f"  ({grade.remark})" if grade.remark else ""),
+                    + (f"  ({textwrap.shorten(grade.remark, 80)})" if grade.remark else ""),
                     flush=True,
                 )
         except BaseException:

@@ -170,6 +170,15 @@ def test_the_file_has_the_frames_as_they_were_drawn_and_each_is_another(saved):
             assert min(far_off) > 500
 
 
+def test_nothing_of_the_frames_before_is_left_in_a_frame():
+    recorder = record([10, 20, 30])
+    last = animation.frames(GROUPS, recorder, "A title")[-1]
+    for kept in (recorder.iterations, recorder.losses, recorder.vectors):
+        del kept[:-1]
+    (alone,) = animation.frames(GROUPS, recorder, "A title")
+    np.testing.assert_array_equal(np.asarray(last), np.asarray(alone))
+
+
 def test_a_resumed_run_says_so(drawn):
     _, moves = drawn(record([6000], start=5000))
     assert [text for _, _, text, _ in moves] == [

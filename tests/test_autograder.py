@@ -929,3 +929,14 @@ def test_text_of_a_submission_cannot_harm_the_terminal(grade):
     assert "ValueError" in lines
     assert "\x1b" not in lines and "\x00" not in lines and len(lines) < 10_000
     lines.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "shape, data", [([0], []), ([0, 3], []), ([], [1e308]), ([7, 4], [1e308] * 28)]
+)
+@pytest.mark.filterwarnings("error")
+def test_odd_arrays_are_wrong_and_no_more(shape, data):
+    event = {"outputs": [{"shape": shape, "data": data}] * 3}
+    for exercise in made(1):
+        outcome = Outcome([event] * len(exercise.cases), None, "")
+        assert set(summary(exercise, outcome)[0]) == {0}

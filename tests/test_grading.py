@@ -619,6 +619,7 @@ USAGE = {
     "another module": (["run.py"], "word2vec.py and sgd.py are"),
     "no folder for the results": (["a.zip", "--results", "/no/folder/x"], "there is no folder"),
     "results naming a folder": (["a.zip", "--results", "/"], "/ is a folder"),
+    "csv naming a submission": (["a.zip", "--csv", "./a.zip"], "a.zip is to be graded"),
     "csv naming a folder": (["a.zip", "--csv", "/"], "/ is a folder"),
     "results of a class": (["a.zip", "a.zip", "--results", "r.json"], "use --csv"),
     "a negative seed": (["a.zip", "--seed", "-1"], "must not be negative"),

@@ -143,7 +143,15 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+SLOW = ("sleeps", "reports without end", "nests folders", "bomb", "stopper")
+
+
+def names(table):
+    """The names in a table of cases, as parameters of a test; what takes its time is slow."""
+    return [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in table]
+
+
+@pytest.mark.parametrize("name", names(HOSTILE))
 def test_hostile_code_gets_nothing_and_the_grader_survives(hasty, name):
     code, answer = HOSTILE[name]
     began = time.monotonic()
@@ -260,7 +268,7 @@ def test_a_submission_is_another_user_for_good(patient):
     uid = patient.uid
     answer = said(run(patient, "raise ValueError(os.getresuid(), os.getresgid(), os.getgroups())"))
     assert f"({uid}, {uid}, {uid}), ({uid}, {uid}, {uid}), []" in answer
-    assert "PermissionError" in said(run(patient, "os.kill(os.getppid(), 9)"))
+    assert "PermissionError" in said(run(patient, "os.kill(os.getppid(), 0)"))
     assert str(uid) in patient.user()
 
 
@@ -273,18 +281,28 @@ DAEMON = """
     while True:
         time.sleep(0.01)
 """
-FORK_BOMB = """
+# Should the walls be broken, these must not hit the machine that the tests run on.
+GUARD = """
+    if 0 in os.getresuid(): os._exit(9)
+"""
+FORK_BOMB = (
+    GUARD
+    + """
     while True:
         try: os.fork()
         except OSError: pass
 """
-STOPPER = """
+)
+STOPPER = (
+    GUARD
+    + """
     for _ in range(4):
         if not os.fork():
             os.setsid()
             while True: os.kill(-1, signal.SIGSTOP)
     time.sleep(9)
 """
+)
 TRACER = """
     libc, parent = ctypes.CDLL(None), os.getpid()
     libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE
@@ -300,7 +318,7 @@ LASTING = {"daemon": DAEMON, "bomb": FORK_BOMB, "stopper": STOPPER, "tracer": TR
 
 
 @needs_root
-@pytest.mark.parametrize("name", LASTING)
+@pytest.mark.parametrize("name", names(LASTING))
 def test_no_process_stays_behind_and_none_is_waited_for(hasty, name):
     began = time.monotonic()
     assert not is_right(run(hasty, LASTING[name]))
@@ -346,6 +364,7 @@ def test_limits_hold_wherever_things_are_kept(hasty, name):
 
 
 @needs_root
+@pytest.mark.slow
 def test_the_memory_of_several_processes_is_added_up():
     box = Sandbox(Limits(seconds=10, memory=2**30), adopt=True)
     outcome = run(box, "os.fork(); os.fork(); x = np.ones(2**25); time.sleep(20)")
@@ -412,13 +431,14 @@ def test_a_broken_numpy_ends_the_grading_not_the_points(patient, tmp_path, monke
 
 # -------------------------------------------------------------------------- the end of the grader
 SCRIPT = """
-import sys
+import signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # they may be ignored where the tests run
 sys.path.insert(0, {root!r})
 from autograder.sandbox import Limits, Sandbox
 box = Sandbox(Limits(seconds=30), adopt=True)
 box.parent = {parent!r}
 source = b"import os, time\\ndef f(x):\\n    open('there', 'w').close()\\n    time.sleep(50)"
-print(box.uid, flush=True)
 box.run({{"m.py": source}}, "m", "f", [{{"args": [1.0], "kwargs": {{}}}}])
 """
 
@@ -427,17 +447,20 @@ box.run({{"m.py": source}}, "m", "f", [{{"args": [1.0], "kwargs": {{}}}}])
 def test_a_signal_to_the_grader_ends_the_child_too(name):
     with public_folder() as parent:
         script = SCRIPT.format(root=str(ROOT), parent=parent)
-        with subprocess.Popen(
-            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as grader:
-            uid = grader.stdout.readline().strip()
+        with subprocess.Popen([sys.executable, "-c", script]) as grader:
             wait_until(lambda: list(Path(parent).glob("*/work/there")))
             grader.send_signal(getattr(signal, name))
-            assert grader.wait(20) in (-getattr(signal, name), 1, 130)
+            assert grader.wait(20) == -getattr(signal, name)
         if name != "SIGKILL":  # which leaves the grader no time to tidy up
             assert os.listdir(parent) == []
-        if uid != b"None":
-            wait_until(lambda: processes_of(int(uid)) == [])
+        wait_until(lambda: not any(parent in path for path in command_lines()))
+
+
+def command_lines():
+    """Those of all processes."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just gone
+            yield path.read_text(encoding="utf-8", errors="replace")
 
 
 def wait_until(condition, seconds=20):
@@ -746,6 +769,7 @@ def test_setup_fails_without_the_treebank(gradescope, tmp_path):
     assert status != 0 and "pack.py --data" in errors.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_setup_does_not_take_other_sentences_for_the_treebank(gradescope, tmp_path):
     """As they are there where the net gives nothing else."""
     folder = gradescope / "source" / "utils" / "datasets" / "rottenTomatoes"

@@ -26,6 +26,16 @@ def figures(full_run, tmp_path_factory):
     return result.stdout, json.loads((folder / "f.json").read_text(encoding="utf-8")), folder
 
 
+@pytest.fixture(scope="module")
+def few_sentences(tmp_path_factory):
+    """A folder with a treebank of 60 short sentences of 40 words, of all classes."""
+    rng = np.random.RandomState(0)
+    sentences = [[f"w{i}" for i in rng.randint(0, 40, 6)] for _ in range(60)]
+    folder = tmp_path_factory.mktemp("data") / "stanfordSentimentTreebank"
+    write_treebank(folder, sentences)
+    return folder
+
+
 def words_of(table):
     """`WordVectors` of a dict of lists."""
     index = {word: i for i, word in enumerate(table)}
@@ -45,12 +55,13 @@ def test_brackets_are_found_as_most_texts_write_them():
     assert features(part, words).tolist() == [[1], [2]]
 
 
-def test_centre_and_outside_vectors_stand_side_by_side(sst):
-    dataset = StanfordSentiment(sst)
+def test_centre_and_outside_vectors_stand_side_by_side(few_sentences):
+    dataset = StanfordSentiment(few_sentences)
     V = len(dataset.words)
     words = sentiment.side_by_side(np.arange(4 * V).reshape(2 * V, 2), dataset, Path())
-    row = words.vectors[words.index["rock"]]
-    assert row.tolist() == [2, 3, 2 * V + 2, 2 * V + 3]
+    i = dataset.words.index("w7")
+    row = words.vectors[words.index["w7"]]
+    assert row.tolist() == [2 * i, 2 * i + 1, 2 * (V + i), 2 * (V + i) + 1]
 
 
 def test_the_parts_are_those_of_the_treebank(sst):
@@ -166,16 +177,6 @@ def test_a_second_time_gives_the_same(figures, full_run, tmp_path):
 
 
 # ------------------------------------------------------------------------------------- other data
-@pytest.fixture(scope="module")
-def few_sentences(tmp_path_factory):
-    """A folder with a treebank of 60 short sentences of 40 words, of all classes."""
-    rng = np.random.RandomState(0)
-    sentences = [[f"w{i}" for i in rng.randint(0, 40, 6)] for _ in range(60)]
-    folder = tmp_path_factory.mktemp("data") / "stanfordSentimentTreebank"
-    write_treebank(folder, sentences)
-    return folder
-
-
 @pytest.fixture
 def small(few_sentences, tmp_path, monkeypatch, capsys):
     """A function that runs sentiment.py on a few sentences in an empty folder, the working one.

@@ -39,10 +39,11 @@ def test_unk_is_no_word():
 # ------------------------------------------------------------------------------------- groups
 def test_words_that_point_the_same_way_are_a_group_named_by_its_first():
     rng = np.random.RandomState(0)
-    directions = np.repeat(np.eye(3), 7, axis=0)
-    lengths = rng.uniform(0.1, 10, (21, 1))  # which say nothing
-    vectors = directions * lengths + 0.02 * rng.standard_normal((21, 3))
-    vectors -= (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).mean(axis=0)
+    angles = np.repeat([0, 120, 240], 7) * np.pi / 180
+    directions = np.column_stack((np.cos(angles), np.sin(angles)))
+    lengths = np.tile(np.geomspace(0.5, 20, 7), 3)[:, None]  # which say nothing
+    common = np.array([300, 400])  # nor does this
+    vectors = common + directions * lengths + 0.02 * rng.standard_normal((21, 2))
     words = [f"w{i}" for i in range(21)]
     order = rng.permutation(21)
     groups = group_by_clustering([words[i] for i in order], vectors[order])

@@ -81,7 +81,7 @@ class Gallery:
 
     def __init__(self, dataset, name, settings, options):
         self._dataset = dataset
-        self._title = f"{name}, {settings.iterations:,} iterations"
+        self._title = title(name, settings)
         self._settings, self._options = settings, options
         self._words = words_to_draw(dataset, settings, options)
         self._curve = LossCurve()
@@ -181,6 +181,16 @@ class Gallery:
         order = [self._words.index(word) for words in groups.values() for word in words]
         self._recorder.reorder(order)
         save_animation(path, groups, self._recorder, self._title)
+
+
+def title(name, settings):
+    """What a picture is of: the text, the iterations, and what is not as in the assignment."""
+    parts = [name, f"{settings.iterations:,} iterations"]
+    if settings.dimension != type(settings).dimension:
+        parts.append(f"{settings.dimension} dimensions")
+    if settings.step != type(settings).step:
+        parts.append(f"step {settings.step:g}")
+    return ", ".join(parts)
 
 
 def words_to_draw(dataset, settings, options):

@@ -78,6 +78,16 @@ def say(line):
         print(("\r" if is_terminal(sys.stderr) else "") + line, file=sys.stderr, flush=True)
 
 
+def drop_failing_output():
+    """Let what is still to come on standard output go nowhere, if it cannot be written."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run_command(name, action, errors=(), advice=lambda: ""):
     """Call `action()`, and exit with a line and a status if it does not end well.
 
@@ -95,35 +105,16 @@ def run_command(name, action, errors=(), advice=lambda: ""):
         say(f"{name}: stopped{advice()}")
         sys.exit(stopped.status)
     except BrokenPipeError:  # nobody reads our output any more, as in `| head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to come
+        drop_failing_output()
         sys.exit(128 + 13)  # as if killed by SIGPIPE
     except (UserError, *errors) as error:
         sys.exit(f"{name}: {error}")
     except MemoryError as error:
         sys.exit(f"{name}: out of memory: {error}")
-    except OSError as error:
+    except OSError as error:  # perhaps of a full disk under our output
+        drop_failing_output()
         sys.exit(f"{name}: {error}")
     finally:
         for number, handler in before.items():
             ending = isinstance(handler, EndProcess)
             signal.signal(number, signal.SIG_IGN if ending else handler)
-
-
-@contextlib.contextmanager
-def deaf_children():
-    """Processes started in here do not get Ctrl-C, which a terminal sends to children too.
-
-    While they start up, they would answer it with a traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # multiprocessing starts a process of its own first, and unblocks signals after that.
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
