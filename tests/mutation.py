@@ -552,7 +552,7 @@ MUTANTS = [
     Mutant("utils/handed_in.py", "handed_in", "our arguments are left for somebody's parser",
            'sys.argv, [f"{name}.py"]', "sys.argv, sys.argv"),
     Mutant("run.py", "run", "saves of a stand-in stay in the way",
-           "elif settings.corpus is None and saved_text(folder)", "elif False and saved_text(folder)"),
+           "elif settings.corpus is None and saved_text(", "elif False and saved_text("),
     Mutant("utils/results.py", "run", "an export may overwrite what is read",
            "if kept is not None and path.exists()", "if False and path.exists()"),
     Mutant("utils/results.py", "run", "an export may overwrite anything",

@@ -88,13 +88,13 @@ def drop_failing_output():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def run_command(name, action, errors=(), advice=lambda: ""):
+def run_command(name, action, advice=lambda: ""):
     """Call `action()`, and exit with a line and a status if it does not end well.
 
-    1 for `UserError` and the other `errors`, whose messages are the line, for those of the system
-    and for a lack of memory; 128 and its number for a signal, with `advice()` in the line. Leaves
-    signals as it finds them, but ignored in a process that has called `exit_when_signalled`: that
-    is about to end, and there is nothing left to be stopped.
+    1 for `UserError`, whose message is the line, for errors of the system and for a lack of memory;
+    128 and its number for a signal, with `advice()` in the line. Leaves signals as it finds them,
+    but ignored in a process that has called `exit_when_signalled`: that is about to end, and there
+    is nothing left to be stopped.
     """
     before = handle_signals(raise_stopped)
     if hasattr(sys.stdout, "reconfigure"):
@@ -107,7 +107,7 @@ def run_command(name, action, errors=(), advice=lambda: ""):
     except BrokenPipeError:  # nobody reads our output any more, as in `| head -1`
         drop_failing_output()
         sys.exit(128 + 13)  # as if killed by SIGPIPE
-    except (UserError, *errors) as error:
+    except UserError as error:
         sys.exit(f"{name}: {error}")
     except MemoryError as error:
         sys.exit(f"{name}: out of memory: {error}")
