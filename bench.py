@@ -29,6 +29,7 @@ from threadpoolctl import threadpool_limits
 
 import run
 import sgd
+from fast import training
 from fast.sampler import BulkSampler
 from fast.stream import Worker
 from fast.textbook import BATCH_SIZE
@@ -114,8 +115,8 @@ def train_ours(make_dataset, settings):
     before = os.times()
     with Worker() as worker:  # starts while the data is loaded, as in run.py
         dataset = make_dataset()
-        wordVectors = run.initial_vectors(len(dataset.tokens()), settings)
-        objective = run.fast_objective(dataset, settings, worker)
+        wordVectors = training.initial_vectors(len(dataset.tokens()), settings)
+        objective = training.fast_objective(dataset, settings, worker)
         began = time.process_time()
         seconds = timed(train, objective, wordVectors, settings)
         trainer = time.process_time() - began
@@ -132,8 +133,8 @@ def train(objective, wordVectors, settings):
 
 def train_textbook(dataset, settings):
     """Seconds that a training takes by word2vec.py's functions on whole arrays."""
-    wordVectors = run.initial_vectors(len(dataset.tokens()), settings)
-    return timed(train, run.textbook_objective(dataset, settings), wordVectors, settings)
+    wordVectors = training.initial_vectors(len(dataset.tokens()), settings)
+    return timed(train, training.textbook_objective(dataset, settings), wordVectors, settings)
 
 
 def run_all(*arguments):
@@ -157,7 +158,7 @@ def prepare_all(folder):
 
 def count_pairs(folder, iterations):
     """The (centre, outside) pairs of a training."""
-    random.seed(run.SEED)
+    random.seed(training.SEED)
     sampler = BulkSampler(StanfordSentiment(folder), 5, 10)
     per_draw = 1000
     return sum(
@@ -269,7 +270,7 @@ def resident(pid):
 # ------------------------------------------------------------------------------------- the table
 def measure(table, folder, rounds):
     """Fill the table, row by row."""
-    random.seed(run.SEED)
+    random.seed(training.SEED)
     dataset = prepare_all(folder)
     gensim = Gensim(dataset) if installed("gensim") else None
     measure_training(table, folder, gensim, rounds)

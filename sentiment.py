@@ -15,12 +15,6 @@ import sys
 if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import os
-import sys
-
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
 from utils import stopping
 
 if __name__ == "__main__":

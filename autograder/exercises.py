@@ -99,14 +99,10 @@ class Exercise:
 
         `outcome` is what `Sandbox.run` gave for the calls, `source` the submission's file.
         """
-        if is_unwritten(self, outcome, source):
-            return [(item, Result(0, [NOT_WRITTEN], False)) for item in self.items], []
         if outcome.events and "failure" in outcome.events[0]:
-            reason = [
-                f"cannot use {self.module}.{self.function}: {text(outcome.events[0]['failure'])}"
-            ]
-            return [(item, Result(0, reason)) for item in self.items], []
-        wrong, remarks = self._look(outcome)
+            wrong, remarks = dict.fromkeys(range(len(self.items)), self._failure(outcome)), []
+        else:
+            wrong, remarks = self._look(outcome)
         events = padded(outcome.events, len(self.cases))
         modified = {
             name for case, event in zip(self.cases, events) for name in changed(case, event)
@@ -124,7 +120,14 @@ class Exercise:
             else:
                 result = Result(item.points, [])
             results.append((item, result))
+        if len(wrong) == len(self.items) and is_unwritten(self, outcome, source):
+            return [(item, Result(0, [NOT_WRITTEN], False)) for item in self.items], []
         return results, list(dict.fromkeys(remarks))
+
+    def _failure(self, outcome):
+        """What to say if there is no such function, or its file cannot be imported."""
+        failure = text(outcome.events[0]["failure"])
+        return [f"cannot use {self.module}.{self.function}: {failure}"]
 
     def _look(self, outcome):
         """What is wrong, item -> lines, and remarks."""
@@ -203,18 +206,19 @@ def excused_items(cases, events, outcome):
 
 def is_unwritten(exercise, outcome, source):
     """Whether a function has not been written yet: a bare marker, NotImplementedError, None."""
-    if has_bare_marker(source.decode("utf-8", "replace"), exercise.function):
+    # In sgd.py nothing but the step is to be written, in sgd or in a function that it calls.
+    start = "def " if exercise.module == "sgd" else f"def {exercise.function}("
+    if has_bare_marker(source.decode("utf-8", "replace"), start):
         return True
-    events = [event for event in outcome.events if "failure" not in event]
-    return bool(events) and all(
+    return bool(outcome.events) and all(
         str(event.get("error")).startswith("NotImplementedError")
         or event.get("outputs") == [{"type": "NoneType"}]
-        for event in events
+        for event in outcome.events
     )
 
 
-def has_bare_marker(source, function):
-    """Whether nothing stands behind any `### YOUR CODE HERE` of a function.
+def has_bare_marker(source, start):
+    """Whether nothing stands behind any `### YOUR CODE HERE` of the functions that start so.
 
     The source is read line by line, since a parser could be brought to its end by it.
     """
@@ -223,7 +227,7 @@ def has_bare_marker(source, function):
     for line in source.splitlines():
         stripped = line.strip()
         if line[:1] not in ("", " ", "\t", "#", ")"):
-            inside = line.startswith(f"def {function}(")
+            inside = line.startswith(start)
             waiting = False
         elif not inside:
             continue

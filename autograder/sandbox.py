@@ -117,6 +117,7 @@ class Sandbox:
         self.limits = limits or Limits()
         self.parent = public_folder()
         self.uid, self._claim = claim_uid() if self.parent else (None, None)
+        self._tidy_up()  # after a grader that was killed
         self.adopt = adopt and sys.platform == "linux"
         if self.adopt:
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -150,9 +151,8 @@ class Sandbox:
                 # An event says so, the others are of the submission.
                 events, ending, output = self._run_child(folder, json.dumps(task).encode(), arrived)
             finally:
-                remove([folder, *self._strays()])
-                if self.uid is not None:
-                    remove_shared_memory(self.uid)
+                remove([folder])
+                self._tidy_up()
         fault = events[0].get("unfit", "") if events else f"{ending}: {output[-500:]}"
         if fault is not None:
             raise UnfitSystem(
@@ -266,6 +266,12 @@ class Sandbox:
             kill_orphans(child.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(PATIENCE)
+
+    def _tidy_up(self):
+        """Remove what the child's own user has left outside its folder."""
+        if self.uid is not None:
+            remove(self._strays())
+            remove_shared_memory(self.uid)
 
     def _strays(self):
         """What the child's own user has put in the folders that are open to all."""

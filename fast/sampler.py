@@ -40,25 +40,20 @@ class Windows(NamedTuple):
 
     def part(self, begin, end):
         """The windows from number `begin` up to `end`."""
-        pair, pair_end = self.counts[:begin].sum(), self.counts[:end].sum()
-        return Windows(
-            self.centers[begin:end],
-            self.counts[begin:end],
-            self.outside[pair:pair_end],
-            self.negatives[pair:pair_end],
-            self.ends[begin:end],
-        )
+        centers, counts, outside, negatives, ends = self
+        w, p = slice(begin, end), slice(counts[:begin].sum(), counts[:end].sum())
+        return Windows(centers[w], counts[w], outside[p], negatives[p], ends[w])
 
     def take(self, order):
         """The windows with these numbers, in this order."""
-        counts = self.counts.take(order)
-        pairs = runs((np.cumsum(self.counts) - self.counts).take(order), counts)
+        centers, counts, outside, negatives, ends = self
+        p = runs((np.cumsum(counts) - counts).take(order), counts.take(order))
         return Windows(
-            self.centers.take(order),
-            counts,
-            self.outside.take(pairs),
-            self.negatives.take(pairs, axis=0),
-            self.ends.take(order),
+            centers.take(order),
+            counts.take(order),
+            outside.take(p),
+            negatives.take(p, axis=0),
+            ends.take(order),
         )
 
 
@@ -385,13 +380,8 @@ def draw_one(dataset, window_size, k):
             row[i] = dataset.sampleTokenIdx()
             while row[i] == word:
                 row[i] = dataset.sampleTokenIdx()
-    return Windows(
-        np.array([index[center]]),
-        np.array([len(outside)]),
-        np.array(outside),
-        negatives,
-        np.array([0]),
-    )
+    centers, counts = np.array([index[center]]), np.array([len(outside)])
+    return Windows(centers, counts, np.array(outside), negatives, np.array([0]))
 
 
 def state_after(state, n_outputs):

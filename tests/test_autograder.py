@@ -815,6 +815,18 @@ def test_an_unwritten_step_of_sgd_is_told(grade):
     assert points == [0] * 4 and set(lines.splitlines()) == {"not written yet"}
 
 
+def test_an_unwritten_step_that_is_a_function_of_its_own_is_told(grade):
+    """As in our starter."""
+    sources = edited("sgd.py", "x = x - step * grad", "x = descend(x, grad, step)")
+    stub = "\n\ndef descend(x, gradient, step):\n    ### YOUR CODE HERE (~1 line)\n\n"
+    sources["sgd.py"] += stub + "    ### END YOUR CODE\n"
+    assert set(grade("sgd", sources)[1].splitlines()) == {"not written yet"}  # and no Python
+    sources["sgd.py"] += "    pass\n"
+    assert set(grade("sgd", sources)[1].splitlines()) == {"not written yet"}
+    sources["sgd.py"] += "    return x - step * gradient\n"
+    assert grade("sgd", sources)[0] == [1, 1, 1, 1]
+
+
 def test_a_marker_with_code_behind_it_is_graded(grade):
     old = "        l, gc, go = word2vec"
     marked = "        ### YOUR CODE HERE\n" + old

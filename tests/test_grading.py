@@ -115,6 +115,28 @@ def test_a_header_that_the_standard_does_not_have_is_refused(place, value):
         pictures.png_size(content)
 
 
+# The pass in which each pixel of 8 x 8 comes, as the standard draws it.
+ADAM7 = """
+1 6 4 6 2 6 4 6
+7 7 7 7 7 7 7 7
+5 6 5 6 5 6 5 6
+7 7 7 7 7 7 7 7
+3 6 4 6 3 6 4 6
+7 7 7 7 7 7 7 7
+5 6 5 6 5 6 5 6
+7 7 7 7 7 7 7 7
+"""
+
+
+@pytest.mark.parametrize("width, height, bits", [(16, 16, 24), (17, 23, 1), (1, 30, 8), (33, 5, 4)])
+def test_interlaced_rows_are_counted_as_the_standard_draws_them(width, height, bits):
+    tile = np.array([line.split() for line in ADAM7.split("\n")[1:-1]], dtype=int)
+    passes = np.tile(tile, (5, 5))[:height, :width]
+    rows = [np.count_nonzero(row == n) for n in range(1, 8) for row in passes if n in row]
+    expected = sum(1 + -(-pixels * bits // 8) for pixels in rows)
+    assert pictures.bytes_of_pixels(width, height, bits, True) == expected
+
+
 def test_pixels_that_are_not_packed_are_refused():
     content = png()[:33] + chunk(b"IDAT", b"not packed") + chunk(b"IEND", b"")
     with pytest.raises(pictures.NoPicture, match="unpacked"):

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import stat
 import struct
@@ -223,6 +224,11 @@ def test_a_pool_of_eight_threads_is_no_crime(patient, as_anybody):
     assert is_right(run(as_anybody, code))
 
 
+def test_what_else_a_user_has_running_does_not_count(as_anybody):
+    code = "import resource; raise ValueError(resource.getrlimit(resource.RLIMIT_NPROC))"
+    assert str(resource.getrlimit(resource.RLIMIT_NPROC)) in said(run(as_anybody, code))
+
+
 def test_a_file_may_run_checks_and_parse_arguments_when_it_is_imported(patient):
     source = b"""
 import argparse, random
@@ -329,9 +335,8 @@ def test_no_process_stays_behind_and_none_is_waited_for(hasty, name):
 @pytest.mark.parametrize("name", ["daemon", "tracer"])
 def test_nor_where_there_is_no_other_user(as_anybody, name):
     as_anybody.limits = Limits(seconds=0.5)
-    marked = LASTING[name] + f"    # {os.getpid()}"
     began = time.monotonic()
-    assert not is_right(run(as_anybody, marked))
+    assert not is_right(run(as_anybody, LASTING[name]))
     assert time.monotonic() - began < 20
     me = str(os.getpid())
     numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
@@ -341,7 +346,8 @@ def test_nor_where_there_is_no_other_user(as_anybody, name):
 
 HOARDS = {
     "in the folders open to all": (
-        "\n    for i in range(9): open('/var/tmp/fill-%d' % i, 'wb').write(bytes(2**23))"
+        "\n    for i in range(9):\n"
+        "        open(f'/var/tmp/fill-{os.getuid()}-{i}', 'wb').write(bytes(2**23))"
     ),
     "in files without a name": (
         "\n    kept = []\n    for i in range(9):\n        kept.append(open('x', 'wb'))\n"
@@ -359,7 +365,7 @@ HOARDS = {
 def test_limits_hold_wherever_things_are_kept(hasty, name):
     outcome = run(hasty, HOARDS[name] + "\n    time.sleep(9)")
     assert "it wrote more than 64 MB" in outcome.ending
-    assert not [p for f in sandbox.PUBLIC_FOLDERS for p in Path(f).glob("fill-*")]
+    assert hasty._strays() == []
     assert os.listdir(hasty.parent) == []
 
 
@@ -379,6 +385,15 @@ def test_system_v_objects_are_removed(patient):
     assert [
         r for kind in ("shm", "msg", "sem") for r in system_v(kind) if r["uid"] == patient.uid
     ] == []
+
+
+@needs_root
+def test_what_a_killed_grader_has_left_does_not_count(monkeypatch):
+    monkeypatch.setattr(sandbox, "UIDS", range(60_020, 60_022, 2))
+    left = Path("/var/tmp/left-by-60020")
+    left.touch()
+    os.chown(left, 60_020, 60_020)
+    assert Sandbox().uid == 60_020 and not left.exists()
 
 
 @needs_root
