@@ -619,6 +619,13 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
     assert command(*options, "--export", mine, "--overwrite").returncode == 0
     assert mine.read_bytes() == first
     assert command(*options, "--export", corpus, "--overwrite").returncode == 1
+    folder = command.work / "projector"
+    assert command(*options, "--export-projector", folder).returncode == 0
+    assert command(*options, "--export-projector", folder).returncode == 0  # again
+    (folder / "metadata.tsv").write_text("a table\n", encoding="utf-8")
+    result = command(*options, "--export-projector", folder)
+    assert result.returncode == 1 and "see --overwrite" in the_one_line(result.err)
+    assert (folder / "metadata.tsv").read_text(encoding="utf-8") == "a table\n"
     result = command(*options, "--animate", words)
     assert result.returncode == 1 and "is what is read here" in result.err
 

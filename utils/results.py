@@ -16,7 +16,7 @@ from utils import saves
 from utils.files import check_writable, read_lines, try_lock
 from utils.progress import LossCurve
 from utils.stopping import UserError
-from utils.vectors import PROJECTOR_FILES, is_export, write_projector, write_text
+from utils.vectors import PROJECTOR_FILES, is_export, is_projector, write_projector, write_text
 from utils.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
 
 ANNEAL_EVERY = 20000  # iterations after which the assignment's sgd halves the step
@@ -51,10 +51,12 @@ def check_exports(settings, options):
             if path is not None:
                 check_writable(path)
                 check_replaceable(path, is_ours, settings, options)
-        if options.export_projector:
-            options.export_projector.mkdir(parents=True, exist_ok=True)
-            for name in PROJECTOR_FILES:
-                check_writable(options.export_projector / name)
+        folder = options.export_projector
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in (folder / name for name in PROJECTOR_FILES):
+                check_writable(path)
+                check_replaceable(path, lambda _: is_projector(folder), settings, options)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
 
