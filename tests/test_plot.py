@@ -107,6 +107,7 @@ def dots_of(picture):
 def assert_apart_and_inside(boxes, dots, frame):
     """No label overlaps another or covers a dot; all are in the frame."""
     assert np.all(boxes[:, :2] >= frame[:2]) and np.all(boxes[:, 2:] <= frame[2:])
+    boxes = boxes.round(6)  # they may touch, and last digits differ by NumPy
     for a, b in itertools.combinations(boxes, 2):
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
     inside = (boxes[:, None, :2] < dots) & (dots < boxes[:, None, 2:])
@@ -192,7 +193,8 @@ def test_groups_have_their_colour_and_a_legend():
 def test_a_title_that_is_too_long_gets_smaller_letters():
     short, long = (plot.draw_words({"": ["a"]}, np.eye(1), n * "title ") for n in (1, 60))
     assert short.title.get_fontsize() == 11 > long.title.get_fontsize()
-    assert long.title.get_window_extent().x1 <= long.axes.bbox.x1 + 5
+    # Of letters so small, older matplotlibs round the width.
+    assert long.title.get_window_extent().x1 <= long.axes.bbox.x1 + 0.03 * long.axes.bbox.width
 
 
 def test_a_single_group_needs_no_legend():
