@@ -261,10 +261,16 @@ def check(functions, dataset, D, fast_loss):
     with reported("word2vec.py"):
         functions.check_sigmoid()
     state = random.getstate()
-    verdicts = []
+    dataset.subsample()
     try:
-        for corpus in [dataset] * MINIBATCHES_CHECKED + [crowd()]:
-            verdicts.append(check_minibatch(functions, corpus, D, fast_loss))
+        samplers = [
+            BulkSampler(corpus, functions.window, functions.negatives)
+            for corpus in (dataset, crowd())
+        ]
+        verdicts = [
+            check_minibatch(functions, sampler, D, fast_loss)
+            for sampler in samplers[:1] * MINIBATCHES_CHECKED + samplers[1:]
+        ]
     finally:
         random.setstate(state)
     differences = [verdict.difference for verdict in verdicts if verdict.difference]
@@ -281,11 +287,11 @@ def crowd():
     return corpus
 
 
-def check_minibatch(functions, dataset, D, fast_loss):
+def check_minibatch(functions, sampler, D, fast_loss):
     """The `Verdict` on the minibatch that is drawn from the present state of `random`."""
-    dataset.subsample()
+    dataset = sampler.dataset
     before = random.getstate()
-    windows = BulkSampler(dataset, functions.window, functions.negatives).draw(BATCH_SIZE)
+    windows = sampler.draw(BATCH_SIZE)
     after = random.getstate()
     minibatch = lay_out(windows, len(dataset.words), BATCH_SIZE)[0]
     words = small_problem(minibatch, len(dataset.words)).words

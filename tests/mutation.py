@@ -562,7 +562,7 @@ MUTANTS = [
     Mutant("fast/textbook.py", "textbook", "small problem: what is left over is not noticed",
            "            if dataset.is_used_up():", "            if True:"),
     Mutant("fast/textbook.py", "textbook", "check: a crowd is not tried",
-           "[dataset] * MINIBATCHES_CHECKED + [crowd()]", "[dataset] * MINIBATCHES_CHECKED"),
+           "MINIBATCHES_CHECKED + samplers[1:]", "MINIBATCHES_CHECKED"),
     Mutant("fast/textbook.py", "textbook", "check: anything agrees",
            "TOLERANCE = 1e-9", "TOLERANCE = 1e9"),
     Mutant("fast/textbook.py", "textbook", "check: draws are not compared",
