@@ -30,13 +30,16 @@ def text(tmp_path):
 @pytest.fixture
 def run_with(project, text, tmp_path):
     """A function that puts files into a copy of the project, and runs run.py there."""
+    words = tmp_path / "words.txt"  # with words given, none have to be looked for, which takes long
+    words.write_text("w1\nw2\n", encoding="utf-8")
 
     def run(*arguments, word2vec=None, sgd=None, script="run.py"):
         for name, content in {"word2vec.py": word2vec, "sgd.py": sgd}.items():
             if content is not None:
                 (project / name).write_text(content, encoding="utf-8")
         if script == "run.py":
-            arguments = ["--corpus", text, "--output", tmp_path / "out", *arguments]
+            files = ["--corpus", text, "--words", words, "--output", tmp_path / "out"]
+            arguments = [*files, *arguments]
         return run_python(script, *arguments, cwd=project)
 
     return run
@@ -77,6 +80,7 @@ def test_right_functions_of_others_train_as_ours_do(run_with, project, tmp_path)
     assert not list(project.glob("saved_params*"))
 
 
+@pytest.mark.slow
 def test_somebodys_sgd_goes_on_from_its_save_with_the_subsample_of_the_first_run(
     run_with, tmp_path
 ):
@@ -166,7 +170,8 @@ def test_saves_of_somebodys_sgd_are_not_gone_on_from_by_other_files(run_with, tm
 def test_files_changed_during_training_do_no_harm(run_with, project, tmp_path):
     text = solutions.solution("loops").replace(
         "def sigmoid(x):\n",
-        "def sigmoid(x):\n    open(__file__, 'w').write('1 / 0')\n",
+        "changed = []\n\n\ndef sigmoid(x):\n"
+        "    changed or changed.append(open(__file__, 'w').write('1 / 0'))\n",
     )
     done = run_with("--iterations", 20, "--textbook", word2vec=text)
     assert done.returncode == 0, done.stderr

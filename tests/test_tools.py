@@ -22,7 +22,11 @@ def name_of(path):
 
 def make(*arguments, cwd=ROOT):
     return subprocess.run(
-        ["make", *arguments], cwd=cwd, timeout=60, capture_output=True, encoding="utf-8"
+        ["make", "--no-print-directory", *arguments],
+        cwd=cwd,
+        timeout=60,
+        capture_output=True,
+        encoding="utf-8",
     )
 
 
