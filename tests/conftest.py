@@ -11,6 +11,7 @@ import random
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import hypothesis
@@ -114,6 +115,25 @@ def run_python(*arguments, cwd=ROOT, timeout=300, **environment):
         stdin=subprocess.DEVNULL,
         capture_output=True,
     )
+
+
+@pytest.fixture
+def run_here(capfd):
+    """A function that calls run.py's `main` in this process: its `returncode`, `out` and `err`."""
+    import run
+
+    def run_command(*arguments):
+        capfd.readouterr()
+        try:
+            status = run.main(list(map(str, arguments))) or 0
+        except SystemExit as error:
+            status = error.code
+            if isinstance(status, str):
+                print(status, file=sys.stderr)
+                status = 1
+        return types.SimpleNamespace(returncode=status, **capfd.readouterr()._asdict())
+
+    return run_command
 
 
 @pytest.fixture

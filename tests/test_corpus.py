@@ -284,14 +284,14 @@ def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
     assert in_saves("--tokenise") != in_saves()
 
 
-def test_a_save_of_another_text_is_refused(novel):
-    arguments = ["run.py", "--corpus", novel, "--output", novel.parent / "out", "--iterations", 20]
-    assert run_python(*arguments).returncode == 0
+def test_a_save_of_another_text_is_refused(novel, run_here):
+    arguments = ["--corpus", novel, "--output", novel.parent / "out", "--iterations", 20]
+    assert run_here(*arguments).returncode == 0
     novel.write_text(novel.read_text(encoding="utf-8") + " w0", encoding="utf-8")
-    again = run_python(*arguments)
+    again = run_here(*arguments)
     assert again.returncode == 1
-    assert "no save can be used" in again.stderr and "--fresh" in again.stderr
-    assert run_python(*arguments, "--fresh").returncode == 0
+    assert "no save can be used" in again.err and "--fresh" in again.err
+    assert run_here(*arguments, "--fresh").returncode == 0
 
 
 def test_a_run_on_a_text_needs_no_treebank(novel, project):
@@ -326,22 +326,24 @@ def test_words_are_drawn_from_a_file(novel):
         (["--corpus", "{novel}", "--output", "{novel}/out"], 1, "cannot write to"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_line_before_training(novel, arguments, status, message):
+def test_what_is_wrong_is_told_in_a_line_before_training(
+    novel, run_here, arguments, status, message
+):
     empty = written(novel.parent, "", "empty.txt")
     arguments = [a.format(novel=novel, empty=empty) for a in arguments]
     if "--output" not in arguments:
         arguments += ["--output", novel.parent / "out"]
-    result = run_python("run.py", *arguments)
+    result = run_here(*arguments)
     assert result.returncode == status
-    assert message in result.stderr.splitlines()[-1]
-    assert status == 2 or result.stderr.count("\n") == 1
-    assert "iter" not in result.stdout
+    assert message in result.err.splitlines()[-1]
+    assert status == 2 or result.err.count("\n") == 1
+    assert "iter" not in result.out
     assert not list(novel.parent.glob("out/saved*"))
 
 
-def test_a_text_that_cannot_be_read_costs_no_saves(novel):
+def test_a_text_that_cannot_be_read_costs_no_saves(novel, run_here):
     out = novel.parent / "out"
-    run_python("run.py", "--corpus", novel, "--output", out, "--iterations", 10)
-    result = run_python("run.py", "--corpus", "none.txt", "--output", out, "--fresh")
+    run_here("--corpus", novel, "--output", out, "--iterations", 10)
+    result = run_here("--corpus", "none.txt", "--output", out, "--fresh")
     assert result.returncode == 1
     assert (out / "saved_params_10.npy").exists()

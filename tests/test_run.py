@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-import types
 
 import numpy as np
 import pytest
@@ -41,7 +40,7 @@ def make_sentences(words_of_the_picture=()):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
+def command(tmp_path, monkeypatch, run_here):
     """Calls `main` on the small text from an empty working directory: status and outputs."""
     monkeypatch.delenv("SST_ZIP", raising=False)  # the text there is the one to use
     datasets = tmp_path / "datasets"
@@ -53,19 +52,8 @@ def command(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(get_datasets, "ROTTEN_TOMATOES_FOLDER", datasets / "rottenTomatoes")
     monkeypatch.chdir(work)
 
-    def run_command(*arguments):
-        capfd.readouterr()
-        try:
-            status = run.main(list(map(str, arguments))) or 0
-        except SystemExit as error:
-            status = error.code
-            if isinstance(status, str):
-                print(status, file=sys.stderr)
-                status = 1
-        return types.SimpleNamespace(returncode=status, **capfd.readouterr()._asdict())
-
-    run_command.data, run_command.work = data, work
-    return run_command
+    run_here.data, run_here.work = data, work
+    return run_here
 
 
 @pytest.fixture
