@@ -3,6 +3,7 @@
 Most runs are calls of `main` in this process; those about signals are processes of their own.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -51,6 +52,8 @@ def command(tmp_path, monkeypatch, run_here):
     monkeypatch.setattr(get_datasets, "SST_FOLDER", data)
     monkeypatch.setattr(get_datasets, "ROTTEN_TOMATOES_FOLDER", datasets / "rottenTomatoes")
     monkeypatch.chdir(work)
+    # A worker takes longer to start than most of these runs last; those of `process` have it.
+    monkeypatch.setattr(run, "Worker", contextlib.nullcontext)
 
     run_here.data, run_here.work = data, work
     return run_here
