@@ -213,6 +213,7 @@ def test_arguments_of_run_are_not_for_a_parser_in_somebodys_file(monkeypatch, tm
     assert sys.argv == ["run.py", "--textbook"]
 
 
+@pytest.mark.slow
 def test_the_tests_say_whose_files_they_find_and_test_what_they_can(project):
     shutil.copytree(ROOT / "tests", project / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("autograder", "starter", "docs"):

@@ -1,5 +1,7 @@
 """Which words a picture shows: the assignment's in groups, or the frequent ones of another text."""
 
+import warnings
+
 import numpy as np
 
 ASSIGNMENT_WORDS = {  # in the assignment's order
@@ -19,7 +21,9 @@ def frequent_words(dataset, n=40):
     Left out are scikit-learn's English function words, tokens with anything but letters in them,
     such as n't and -lrb-, and the shortest ones.
     """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # slow to import
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of joblib, where there is no shared memory
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # slow to import
 
     dull = ENGLISH_STOP_WORDS | MORE_FUNCTION_WORDS
     found = []
@@ -40,7 +44,9 @@ def group_by_clustering(words, vectors):
     the most frequent words first, that is each group's most frequent one. The order of the words
     is kept in each group, and the groups are in the order of their first words.
     """
-    from sklearn.cluster import AgglomerativeClustering  # slow to import
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # as above
+        from sklearn.cluster import AgglomerativeClustering  # slow to import
 
     n_groups = min(max(1, round(len(words) / WORDS_A_GROUP)), MOST_GROUPS)
     if n_groups == 1:
