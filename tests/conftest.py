@@ -29,7 +29,7 @@ hypothesis.settings.register_profile(
     "project",
     derandomize=True,
     deadline=None,
-    max_examples=40,
+    max_examples=30,
     database=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )

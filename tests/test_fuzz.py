@@ -275,6 +275,7 @@ def treebank(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data())
 def test_a_damaged_treebank_is_read_or_is_a_corpus_error(treebank, name, data):
@@ -311,6 +312,7 @@ def test_a_damaged_text_is_read_or_is_a_corpus_error(tmp_path_factory, data, min
         assert corpus.numSentences() > 0 and len(corpus.words) > 1
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data(), header=st.booleans())
 def test_damaged_vectors_are_read_or_are_a_vectors_error(tmp_path_factory, data, header):

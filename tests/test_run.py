@@ -358,6 +358,7 @@ def test_help_names_every_option_and_its_default(capsys):
 
 
 # ------------------------------------------------------------------------------------- stopping
+@pytest.mark.slow
 @posix
 def test_a_run_keeps_others_out_of_its_folder_and_ends_with_one_line_on_sigterm(process, start):
     first = start("--iterations", "100000000")

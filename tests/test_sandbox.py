@@ -144,7 +144,14 @@ HOSTILE = {
 }
 
 
-SLOW = ("sleeps", "reports without end", "nests folders", "bomb", "stopper")
+SLOW = (
+    "sleeps",
+    "sleeps with its outputs closed",
+    "reports without end",
+    "nests folders",
+    "bomb",
+    "stopper",
+)
 
 
 def names(table):
@@ -332,7 +339,7 @@ def test_no_process_stays_behind_and_none_is_waited_for(hasty, name):
     assert processes_of(hasty.uid) == []
 
 
-@pytest.mark.parametrize("name", ["daemon", "tracer"])
+@pytest.mark.parametrize("name", names(["daemon", "tracer"]))
 def test_nor_where_there_is_no_other_user(as_anybody, name):
     as_anybody.limits = Limits(seconds=0.5)
     began = time.monotonic()

@@ -248,7 +248,9 @@ def test_the_worker_ends_with_an_error_in_the_with_block(tiny_corpus):
 SLOWER = "the training goes on without it, slower\n"
 
 
-@pytest.mark.parametrize("n_before", [0, 1, 150])
+@pytest.mark.parametrize(
+    "n_before", [*(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1)), 150]
+)
 def test_when_the_worker_is_killed_the_stream_goes_on_without_it(tiny_corpus, capfd, n_before):
     random.seed(7)
     expected = draw_textbook(tiny_corpus(), n_before + 2500)
