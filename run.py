@@ -24,7 +24,6 @@ if __name__ == "__main__":
 
 import argparse
 import contextlib
-import json
 import random
 from dataclasses import dataclass, fields
 from functools import partial
@@ -32,7 +31,7 @@ from pathlib import Path
 
 from fast import textbook
 from fast.stream import Worker
-from fast.training import RECORD, train
+from fast.training import read_record, train
 from utils import get_datasets, handed_in, results, saves
 from utils.progress import ProgressDisplay
 from utils.stopping import UserError
@@ -248,9 +247,9 @@ def make_room(folder, dataset, settings, options):
 
 def saved_text(folder):
     """The fingerprint of the text that the newest save in a folder is of, or None."""
-    sgd, path = handed_in.load("sgd"), Path(folder) / RECORD
-    if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))["corpus"]
+    sgd, record = handed_in.load("sgd"), read_record(folder)
+    if record:
+        return record.get("corpus")
     newest = saves.newest_save(folder)
     if newest is None or not handed_in.takes_settings(sgd):
         return None

@@ -24,6 +24,7 @@ import numpy as np
 
 SAVE_PARAMS_EVERY = 5000  # iterations
 ANNEAL_EVERY = 20000  # iterations after which the step is halved
+CACHE = 1 << 19  # bytes of parameters moved at a time
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one
 
 PLAIN_TYPES = (str, int, float, bool, type(None))
@@ -150,9 +151,8 @@ def sgd(
             if not math.isfinite(loss):
                 raise diverged(f"the loss is {loss} at", iteration, step, folder, saved)
             if isinstance(gradient, tuple):
-                rows, values = gradient
                 x = np.asarray(x, order="C")
-                put_rows(x, rows, descend(x.take(rows, axis=0), values, step))
+                descend_rows(x, *gradient, step)
             else:
                 x = descend(x, gradient, step)
             if postprocessing is not None:
@@ -183,6 +183,14 @@ def sgd(
 def descend(x, gradient, step):
     """One step down the gradient: x after it. x and its gradient are arrays of one shape."""
     return x - step * gradient
+
+
+def descend_rows(x, rows, values, step):
+    """`descend` for some rows of x, in place: so many at a time as the processor's cache holds."""
+    n = CACHE // max(x.strides[0], 1) + 1
+    for i in range(0, len(rows), n):
+        some = rows[i : i + n]
+        put_rows(x, some, descend(x.take(some, axis=0), values[i : i + n], step))
 
 
 def put_rows(x, rows, values):

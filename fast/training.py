@@ -155,16 +155,28 @@ def train(dataset, settings, folder, worker=None, progress=None, by_textbook=Fal
         )
 
 
+def read_record(folder):
+    """What is kept beside the saves of an sgd.py that keeps no settings in them, or None.
+
+    It is empty, and so that of no run, if it cannot be read.
+    """
+    try:
+        return dict(json.loads((Path(folder) / RECORD).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        return {}
+
+
 def check_record(folder, in_saves, keep):
     """Raise UserError if the saves in a folder are an sgd.py's of another run.
 
     `keep` says that the sgd.py to come saves no settings, so that they are kept beside its saves.
     """
-    path = Path(folder) / RECORD
-    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    path, recorded = Path(folder) / RECORD, read_record(folder)
     if saves.newest_save(folder) is None:
         path.unlink(missing_ok=True)
-    elif recorded != in_saves and (keep or recorded):
+    elif recorded != in_saves and (keep or recorded is not None):
         raise UserError(
             f"the saves in {folder} are of other files or settings; {saves.advice(folder)}"
         )

@@ -576,7 +576,7 @@ MUTANTS = [
     Mutant("fast/textbook.py", "textbook", "check: outside words are named as centre words",
            '("outside", row - len(names))', '("centre", row - len(names))'),
     Mutant("fast/training.py", "handed_in", "saves of other files are gone on from",
-           "elif recorded != in_saves and (keep or recorded):", "elif False:"),
+           "elif recorded != in_saves and (keep or recorded is not None):", "elif False:"),
     Mutant("fast/training.py", "handed_in", "a save does not remember whose functions made it",
            "None if ours and is_right else origin", "None"),
     Mutant("fast/training.py", "handed_in", "wrong functions: the fast path trains all the same",

@@ -4,6 +4,7 @@ python -m pytest tests/test_handed_in.py
 """
 
 import hashlib
+import random
 import re
 import shutil
 import sys
@@ -114,6 +115,36 @@ def test_wrong_functions_train_what_they_say_and_not_what_is_right(run_with, tmp
     # and its saves are not those of right functions
     done = run_with("--iterations", 80, "--textbook")
     assert done.returncode == 1 and re.search(r"with functions \w{16} \(now unknown\)", done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sst")
+@pytest.mark.parametrize(
+    "style, mistake, kernel",
+    [
+        ("loops", None, "correct"),
+        ("loops", "repeated negatives once", "repeated negatives once"),
+        ("vectorised", "the logarithm forgotten", None),
+    ],
+)
+def test_a_run_ends_on_the_vectors_of_its_own_functions(project, tmp_path, style, mistake, kernel):
+    """Trained by an independent kernel with the same mistake; where it has none, elsewhere."""
+    from autograder import fingerprints
+
+    mistakes = [mistake] if mistake else []
+    (project / "word2vec.py").write_text(solutions.solution(style, *mistakes), encoding="utf-8")
+    (project / "utils" / "datasets").symlink_to(ROOT / "utils" / "datasets")
+    options = ["--iterations", 1000, "--textbook", "--output", tmp_path / "out"]
+    assert run_python("run.py", *options, cwd=project).returncode == 0
+    actual = np.load(tmp_path / "out" / "saved_params_1000.npy")
+
+    fault = fingerprints.Fault("", kernel=kernel or "correct")
+    random.seed(314)
+    corpus = fingerprints.new_corpus()
+    run = fingerprints.Run(fault, fingerprints.start_vectors(len(corpus.words)))
+    fingerprints.train([run], corpus, last=1000)
+    difference = np.abs(actual - run.params).max()
+    assert difference < 1e-9 if kernel else difference > 1e-3
 
 
 def test_functions_that_draw_in_their_own_way_get_whole_arrays(run_with):
