@@ -14,7 +14,7 @@ run: .venv/installed  ## train the word vectors and draw them; ARGS="--help" sho
 	@$(python) run.py $(ARGS)
 
 test: .venv/installed-dev  ## the fast tests, about a minute
-	$(pytest) -n auto --maxprocesses 4 -m "not slow" tests
+	$(pytest) -n auto --maxprocesses 4 -m "not slow and not thorough" tests
 
 # One at a time, since some are timed. Spark needs a Java runtime too, which pip has not.
 test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-spark  ## all tests

@@ -224,6 +224,7 @@ def test_what_is_no_whole_picture_is_refused(project, content):
     assert refusal(project).startswith("word_vectors.png is no PNG picture, or only a part of one")
 
 
+@pytest.mark.thorough
 def test_what_run_py_leaves_behind_is_understood(project, tmp_path):
     """Its picture names the parameters that it was drawn from."""
     lines = (" ".join(f"w{20 * i + j}" for j in range(20)) for i in range(50))

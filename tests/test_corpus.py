@@ -294,6 +294,7 @@ def test_a_save_of_another_text_is_refused(novel, run_here):
     assert run_here(*arguments, "--fresh").returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_run_on_a_text_needs_no_treebank(novel, project):
     result = run_python(
         project / "run.py", "--corpus", novel, "--iterations", 10, "--output", novel.parent / "o"

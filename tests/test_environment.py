@@ -143,6 +143,7 @@ def test_imports_run_one_way(package, below):
 
 
 # ------------------------------------------------------------------------------------- sources
+@pytest.mark.thorough
 def test_modules_can_be_imported_without_anything_happening(tmp_path):
     posix = os.name == "posix"  # the grader needs it
     paths = [path for path in MODULES if posix or path.parent.name != "autograder"]

@@ -158,6 +158,7 @@ def test_skipgram_adds_up_its_outside_words_however_often_they_come(loss, proble
 
 
 @given(corpora(), st.integers(1, 40), st.integers(0, 4), st.integers(0, 2**32 - 1))
+@pytest.mark.thorough
 def test_windows_may_be_longer_than_any_sentence(corpus, window_size, k, seed):
     """The wrapper and its twin agree, with no negatives and with few words too."""
     V = len(corpus.words)
@@ -300,6 +301,7 @@ def test_a_damaged_treebank_is_read_or_is_a_corpus_error(treebank, name, data):
 
 @FUZZ
 @given(data=st.data(), min_count=st.integers(1, 3))
+@pytest.mark.thorough
 def test_a_damaged_text_is_read_or_is_a_corpus_error(tmp_path_factory, data, min_count):
     path = tmp_path_factory.getbasetemp() / "text.txt"
     good = "\n".join(" ".join(sentence) for sentence in SENTENCES).encode("utf-8")
@@ -340,6 +342,7 @@ def saves(tmp_path_factory):
 
 @FUZZ
 @given(data=st.data())
+@pytest.mark.thorough
 def test_a_damaged_checkpoint_is_read_or_is_a_vectors_error(saves, data):
     path = saves / "other.npy"
     path.write_bytes(data.draw(damaged((saves / "saved_params_10.npy").read_bytes())))

@@ -208,6 +208,7 @@ def test_a_wrong_skipgram_fails_by_its_softmax_values(dummy, mistake):
     "mistake",
     ["half the loss", "a gradient of the centre word only", "a gradient of another shape"],
 )
+@pytest.mark.thorough
 def test_a_wrong_skipgram_fails_by_its_negative_sampling_values(dummy, mistake):
     skipgram, name = WRONG[mistake]
     with pytest.raises(GradientCheckError, match=f"centre c, outside a b: {name}"):

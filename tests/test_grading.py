@@ -559,6 +559,7 @@ def current_umask():
     return mask
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_table(tmp_path, grader):
     sources = edited("word2vec.py", "np.exp(-x)", "np.exp(x)")
     path = make_zip(tmp_path / "a.zip", sources)
@@ -713,6 +714,7 @@ def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
     assert table.count("not written yet") == 2
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_with_a_line(tmp_path):
     source = CORRECT["word2vec.py"] + "\n\nwhile True: pass\n"
     path = make_zip(tmp_path / "a.zip", {"word2vec.py": source})
@@ -812,6 +814,7 @@ def test_one_bad_submission_does_not_stop_the_others(tmp_path, capsys):
     assert "[3/3]" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_two_are_graded_at_a_time(tmp_path):
     paths, fake = fake_class(tmp_path, [f"slow{i}.zip" for i in range(4)])
     assert whole_class.grade_all(paths, fake, ("sgd",)) == 0

@@ -97,6 +97,7 @@ def test_somebodys_sgd_goes_on_from_its_save_with_the_subsample_of_the_first_run
     np.testing.assert_array_equal(*map(np.load, names))
 
 
+@pytest.mark.thorough
 def test_wrong_functions_train_what_they_say_and_not_what_is_right(run_with, tmp_path):
     text = solutions.solution("loops", "repeated negatives once")
     done = run_with("--iterations", 60, word2vec=text)
@@ -147,6 +148,7 @@ def test_a_run_ends_on_the_vectors_of_its_own_functions(project, tmp_path, style
     assert difference < 1e-9 if kernel else difference > 1e-3
 
 
+@pytest.mark.thorough
 def test_functions_that_draw_in_their_own_way_get_whole_arrays(run_with):
     text = solutions.solution("loops", "if for while")
     done = run_with("--iterations", 20, word2vec=text)
@@ -186,6 +188,7 @@ def test_what_is_wrong_with_a_file_is_one_line_and_nothing_is_trained(
     assert not list(tmp_path.glob("out/saved*"))
 
 
+@pytest.mark.thorough
 def test_saves_of_somebodys_sgd_are_not_gone_on_from_by_other_files(run_with, tmp_path):
     sgd = solutions.SGD.replace("EVERY = 5000", "EVERY = 20")
     assert run_with("--iterations", 20, sgd=sgd).returncode == 0
@@ -198,6 +201,7 @@ def test_saves_of_somebodys_sgd_are_not_gone_on_from_by_other_files(run_with, tm
     assert done.returncode == 0 and "Removing the save in" in done.stdout
 
 
+@pytest.mark.thorough
 def test_files_changed_during_training_do_no_harm(run_with, project, tmp_path):
     text = solutions.solution("loops").replace(
         "def sigmoid(x):\n",

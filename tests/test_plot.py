@@ -223,6 +223,7 @@ def test_a_picture_is_replaced_whole_and_nothing_else_is_left(tmp_path):
         assert (image.text["params"], image.text["b"]) == ("\u03b1 1", "2")
 
 
+@pytest.mark.thorough
 def test_no_display_is_needed_nor_a_backend_that_has_one(tmp_path):
     code = (
         "import sys, numpy; sys.path.insert(0, sys.argv[1]); from utils import plot; "

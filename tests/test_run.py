@@ -391,6 +391,7 @@ def test_ctrl_c_ends_with_one_line(process, start):
 
 
 @posix
+@pytest.mark.thorough
 def test_the_end_of_the_terminal_ends_a_run_with_one_line(start):
     started = start("--iterations", "100000000", "--textbook")
     started.send_signal(signal.SIGHUP)
@@ -457,6 +458,7 @@ def test_a_run_can_be_imported_or_come_from_standard_input(process):
     assert (process.work / "saved_params_250.npy").exists()
 
 
+@pytest.mark.thorough
 def test_a_path_without_the_scripts_folder_does_not_matter(process):
     done = process("--iterations", "2", PYTHONSAFEPATH="1")
     assert (done.returncode, done.stderr) == (0, "")

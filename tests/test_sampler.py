@@ -198,6 +198,7 @@ def test_noise_that_is_nearly_always_the_outside_word(share):
     assert_draws_alike(corpus, 60, 2, 5)
 
 
+@pytest.mark.thorough
 def test_windows_that_are_nearly_always_drawn_again():
     """One sentence in a hundred has two different words."""
     sentences = [["a"] * n for n in range(2, 101)] + [["b", "a"]]
@@ -205,6 +206,7 @@ def test_windows_that_are_nearly_always_drawn_again():
     assert_draws_alike(SmallCorpus(sentences, drop=0.0, repeats=1), 100, 3, 2)
 
 
+@pytest.mark.thorough
 def test_a_sentence_of_which_only_the_ends_of_a_run_have_neighbours():
     random.seed(2)
     corpus = SmallCorpus([["a"] * 300 + ["b"]], drop=0.0, repeats=1)
@@ -266,6 +268,7 @@ def test_windows_are_of_the_integers_that_index_arrays(tiny_corpus):
 
 
 @given(corpora(), st.integers(0, 40), st.integers(0, 40), SEEDS)
+@pytest.mark.thorough
 def test_a_part_of_windows_has_the_pairs_of_its_windows(corpus, begin, length, seed):
     random.seed(seed)
     windows = BulkSampler(corpus, 3, 2).draw(40)

@@ -174,6 +174,7 @@ def test_a_right_submission_is_right(hasty):
     assert is_right(outcome) and outcome.ending is None
 
 
+@pytest.mark.thorough
 def test_the_machine_may_be_busy(hasty):
     """The limit is on the time of the processor; the clock may show twice as much."""
     assert is_right(run(hasty, "time.sleep(1)"))
@@ -744,6 +745,7 @@ def run_autograder(base, files):
     return json.loads((base / "results" / "results.json").read_text(encoding="ascii"))
 
 
+@pytest.mark.thorough
 def test_the_packed_autograder_grades_a_folder_as_gradescope_has_it(gradescope):
     assert not (gradescope / "source" / "word2vec.py").exists()  # the solution stays at home
     content = run_autograder(gradescope, CORRECT)

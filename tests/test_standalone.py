@@ -211,6 +211,7 @@ def test_a_scaffold_with_our_sgd_does_too_and_goes_on_from_its_save(scaffold, ex
     assert "iter 30" not in log
 
 
+@pytest.mark.thorough
 def test_our_word2vec_checks_itself_in_a_scaffold_without_the_later_checks(scaffold):
     result = run_python("word2vec.py", cwd=scaffold("word2vec.py"))
     assert (result.returncode, result.stderr) == (0, "")

@@ -212,6 +212,7 @@ def test_two_streams_may_have_one_worker(tiny_corpus, worker):
     assert streams[0].take(150) == streams[1].take(150) == expected[150:]
 
 
+@pytest.mark.thorough
 def test_pieces_that_are_larger_than_the_pipe_arrive_whole(tiny_corpus, worker):
     corpus = tiny_corpus()
     corpus.subsample()
@@ -251,6 +252,7 @@ SLOWER = "the training goes on without it, slower\n"
 @pytest.mark.parametrize(
     "n_before", [*(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1)), 150]
 )
+@pytest.mark.thorough
 def test_when_the_worker_is_killed_the_stream_goes_on_without_it(tiny_corpus, capfd, n_before):
     random.seed(7)
     expected = draw_textbook(tiny_corpus(), n_before + 2500)
@@ -383,6 +385,7 @@ def parent(tmp_path, work):
 
 @posix
 @pytest.mark.parametrize("work", ["stream.next()", "time.sleep(0.1)"])
+@pytest.mark.thorough
 def test_the_worker_ends_when_its_parent_is_killed(tmp_path, work):
     with parent(tmp_path, work) as (process, pid):
         process.send_signal(signal.SIGKILL)

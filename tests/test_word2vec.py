@@ -317,6 +317,7 @@ NAMES = ["sigmoid", "naiveSoftmaxLossAndGradient", "negSamplingLossAndGradient",
 
 
 @pytest.mark.parametrize("arguments", [[], *([name] for name in NAMES)])
+@pytest.mark.thorough
 def test_command_checks_what_it_is_told_and_passes(arguments):
     result = run_python("word2vec.py", *arguments)
     assert (result.returncode, result.stderr) == (0, "")
