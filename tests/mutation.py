@@ -661,8 +661,9 @@ def copy_project(folder):
     skip = shutil.ignore_patterns("datasets", "__pycache__", "*.npy", "*.pickle")
     for name in ("autograder", "docs", "fast", "starter", "tests", "utils"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
-    for path in [*ROOT.glob("*.py"), *ROOT.glob("*.sh")]:
-        shutil.copy(path, folder)
+    for pattern in ("*.py", "*.sh", "*.txt", "*.yml", "LICENSE"):
+        for path in ROOT.glob(pattern):
+            shutil.copy(path, folder)
     with open(folder / "tests" / "conftest.py", "a", encoding="utf-8") as file:
         file.write(NO_SHRINKING)
 
