@@ -81,7 +81,7 @@ def test_right_functions_of_others_train_as_ours_do(run_with, project, tmp_path)
     assert not list(project.glob("saved_params*"))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_somebodys_sgd_goes_on_from_its_save_with_the_subsample_of_the_first_run(
     run_with, tmp_path
 ):

@@ -402,11 +402,18 @@ def test_the_end_of_the_terminal_ends_a_run_with_one_line(start):
 
 @posix
 def test_a_run_in_this_process_leaves_signals_as_they_were(command):
+    def mine(number, frame):
+        pass
+
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    assert command("--iterations", "2").returncode == 0
-    assert command("--iterations", "2", "--words", "none").returncode == 1
-    assert [signal.getsignal(number) for number in numbers] == before
+    before = [signal.signal(number, mine) for number in numbers]
+    try:
+        assert command("--iterations", "2").returncode == 0
+        assert command("--iterations", "2", "--words", "none").returncode == 1
+        assert [signal.getsignal(number) for number in numbers] == [mine] * 3
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
 
 
 def test_a_run_needs_no_standard_output(process):

@@ -117,6 +117,20 @@ def test_the_check_leaves_random_as_it_was(corpus, text):
     assert random.getstate() == before
 
 
+def test_the_check_tries_minibatches_of_the_text_and_one_of_a_crowd(corpus):
+    theirs, sizes = functions(None), []
+
+    class Counted(Functions):
+        def __call__(self, tokens, *arguments):
+            sizes.append(len(tokens))
+            return super().__call__(tokens, *arguments)
+
+    theirs.__class__ = Counted
+    random.seed(7)
+    check(theirs, corpus, 4, FAST[NEG])
+    assert len(sizes) == 3 and max(sizes[2:]) <= textbook.CROWD_WORDS < min(sizes[:2])
+
+
 def test_functions_that_change_the_vectors_get_whole_arrays(corpus):
     text = solutions.solution("loops").replace(
         "    u_o = outsideVectors[outsideWordIdx]\n",
