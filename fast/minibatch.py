@@ -36,28 +36,31 @@ class Minibatch(NamedTuple):
 class Minibatches:
     """Minibatches laid out together, faster than one by one; item i is a `Minibatch`.
 
-    The integers are kept in as few bits as they take, for the way from one process to another.
+    Their integers stand end to end, in as few bits as they take, for the way from one process to
+    another.
     """
 
-    def __init__(self, fields, n_centers, row_bounds, pair_bounds, n_negatives):
-        self._rows, self._centers, self._indptr, self._indices, self._counts = fields
-        self._n_centers, self._n_negatives = n_centers.tolist(), n_negatives
-        self._row_bounds, self._pair_bounds = row_bounds.tolist(), pair_bounds.tolist()
+    def __init__(self, numbers, places, batch_size, n_negatives):
+        self._numbers = numbers
+        self._places = places  # of each minibatch: where it begins and ends; its R, C and P
+        self._batch_size, self._n_negatives = batch_size, n_negatives
 
     def __len__(self):
-        return len(self._n_centers)
+        return len(self._places)
 
     def __getitem__(self, i):
-        rows = slice(self._row_bounds[i], self._row_bounds[i + 1])
-        pair, pair_end = self._pair_bounds[i], self._pair_bounds[i + 1]
-        scores = slice(pair * (1 + self._n_negatives), pair_end * (1 + self._n_negatives))
+        begin, end, R, C, P = self._places[i]
+        numbers = self._numbers[begin:end].astype(np.intp)
+        pairs = R + P
+        scores = pairs + P * (1 + self._n_negatives)
+        windows = scores + self._batch_size
         return Minibatch(
-            self._rows[rows].astype(np.intp),
-            self._n_centers[i],
-            self._centers[pair:pair_end].astype(np.intp),
-            self._indptr[i].astype(np.intp),
-            self._indices[scores].astype(np.intp),
-            self._counts[i].astype(np.intp),
+            numbers[:R],
+            C,
+            numbers[R:pairs],
+            numbers[windows:],
+            numbers[pairs:scores],
+            numbers[scores:windows],
             self._n_negatives,
         )
 
@@ -75,7 +78,8 @@ def lay_out(windows, V, batch_size):
     is_first = np.ones(shape, dtype=bool)
     np.not_equal(center_words[:, 1:], center_words[:, :-1], out=is_first[:, 1:])
     numbers = np.cumsum(is_first, axis=1) - 1
-    n_centers = numbers[:, -1] + 1
+    n_centers = (numbers[:, -1] + 1).tolist()
+    centers = np.repeat(numbers.ravel(), windows.counts)
 
     scores_a_pair = 1 + windows.negatives.shape[1]
     starts = np.zeros((n_batches, batch_size + 1), dtype=np.intp)
@@ -83,47 +87,34 @@ def lay_out(windows, V, batch_size):
     indptr = np.repeat(starts[:, -1:], batch_size + 1, axis=1)
     batch, window = np.nonzero(is_first)
     indptr[batch, numbers[batch, window]] = starts[batch, window]
-    pair_bounds = np.concatenate(([0], np.cumsum(counts.sum(axis=1))))
 
     # Number the target words of each minibatch, from its number of centre words on.
     targets = np.column_stack((windows.outside, windows.negatives)).astype(np.intp).ravel()
-    score_bounds = (scores_a_pair * pair_bounds).tolist()
-    scratch = np.empty(V, dtype=np.intp)
-    rows, indices = [], []
-    for i, (begin, end) in enumerate(zip(score_bounds, score_bounds[1:])):
-        words, numbers_of_all = number_words(targets[begin:end], n_centers[i], scratch)
-        rows += [center_words[i][is_first[i]], V + words]
-        indices.append(numbers_of_all)
-    row_bounds = np.concatenate(([0], np.cumsum([len(part) for part in rows])))[::2]
-
-    fields = (
-        np.concatenate(rows),
-        np.repeat(numbers.ravel(), windows.counts),
-        indptr,
-        np.concatenate(indices),
-        counts,
-    )
-    return Minibatches(
-        [in_few_bits(field) for field in fields],
-        n_centers,
-        row_bounds,
-        pair_bounds,
-        scores_a_pair - 1,
-    )
+    n_scores = starts[:, -1].tolist()
+    most = max(n_scores)
+    scratch, counting = np.empty(V, dtype=np.intp), np.arange(batch_size + most)
+    parts, places, score, begin = [], [], 0, 0
+    for i, (C, S) in enumerate(zip(n_centers, n_scores)):
+        words, indices = number_words(targets[score : score + S], C, scratch, counting)
+        R, P, pair = C + len(words), S // scores_a_pair, score // scores_a_pair
+        first_words = center_words[i][is_first[i]]
+        parts += [first_words, V + words, centers[pair : pair + P], indices, counts[i], indptr[i]]
+        end = begin + R + P + S + 2 * batch_size + 1
+        places.append((begin, end, R, C, P))
+        score, begin = score + S, end
+    few_bits = np.min_scalar_type(max(2 * V, most))
+    numbers = np.concatenate(parts, dtype=few_bits, casting="unsafe")
+    return Minibatches(numbers, places, batch_size, scores_a_pair - 1)
 
 
-def number_words(words, first, scratch):
+def number_words(words, first, scratch, counting):
     """Number the different ones among some words: these, and the number of each of all.
 
-    `first` is the first number; `scratch` has an entry for every word of the vocabulary.
+    `first` is the first number; `scratch` has an entry for every word of the vocabulary, and
+    `counting` are the numbers from 0 on.
     """
-    places = np.arange(len(words))
+    places = counting[: len(words)]
     scratch[words] = places  # of equal words the last place stays
     different = words.take(np.flatnonzero(scratch.take(words) == places))
-    scratch[different] = np.arange(first, first + len(different))
+    scratch[different] = counting[first : first + len(different)]
     return different, scratch.take(words)
-
-
-def in_few_bits(numbers):
-    """An array of numbers from 0 on, in the smallest unsigned integers that hold them."""
-    return numbers.astype(np.min_scalar_type(numbers.max()))
