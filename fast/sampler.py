@@ -19,8 +19,9 @@ import numpy as np
 
 from utils.python_random import to_numpy, to_python
 
-WINDOWS_PER_SEGMENT = 64  # segments meet after 15 windows on average, and those are parsed twice
+WINDOWS_PER_SEGMENT = 96  # segments meet after 15 windows on average, and those are parsed twice
 BLOCK = 1 << 15  # outputs handled together, few enough for the processor's cache
+SNAPSHOT = 8 * BLOCK  # outputs between two states that are kept; reading one takes a while
 AHEAD = 16  # outputs looked at together for the first that a draw accepts
 MAX_WINDOW_SIZE = 2**32 - 1  # for more, randint takes more than one output
 
@@ -128,15 +129,15 @@ class Parser:
             missing -= len(part.centers)
             used += end
             bit_generator = np.random.MT19937()
-            bit_generator.state = snapshots[end // BLOCK]
-            bit_generator.random_raw(end % BLOCK, output=False)
+            bit_generator.state = snapshots[end // SNAPSHOT]
+            bit_generator.random_raw(end % SNAPSHOT, output=False)
             state = to_python(bit_generator, state)
         return concatenate(parts, self._noise.k), state
 
     def _parse(self, state, n_outputs):
         """All whole `Windows` in so many outputs from a state of `random` on.
 
-        Also returns the states of NumPy's generator at every BLOCK outputs.
+        Also returns the states of NumPy's generator at every SNAPSHOT outputs.
         """
         outputs = self._outputs.get(n_outputs + AHEAD)
         snapshots = generate(state, outputs[:n_outputs])
@@ -291,12 +292,13 @@ class Buffer:
 def generate(state, outputs):
     """Fill an array with the outputs from a state of `random` on.
 
-    Returns the states of NumPy's generator before every BLOCK of them, and at the end.
+    Returns the states of NumPy's generator before every SNAPSHOT of them, and at the end.
     """
     bit_generator = to_numpy(state)
     snapshots = []
     for begin in range(0, len(outputs), BLOCK):
-        snapshots.append(bit_generator.state)
+        if begin % SNAPSHOT == 0:
+            snapshots.append(bit_generator.state)
         block = outputs[begin : begin + BLOCK]
         block[:] = bit_generator.random_raw(len(block))
     return [*snapshots, bit_generator.state]

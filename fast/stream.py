@@ -27,8 +27,8 @@ from utils.stopping import say
 
 BATCHES_A_PIECE = 100  # minibatches laid out and sent together, or fewer for ...
 SCORES_A_PIECE = 200_000  # ... about so many scores: they stay in the processor's cache
-PIECES_A_DRAW = 20  # enough windows for the sampler's segments to be many and long
-PIECES_AHEAD = 20  # that the worker keeps, to be trained on while it draws
+PIECES_A_DRAW = 40  # enough windows for the sampler's segments to be many and long
+PIECES_AHEAD = 40  # that the worker keeps, to be trained on while it draws
 PIPE_BYTES = 1 << 20  # as many as Linux lets anybody have
 START = "import sys; sys.path[:0] = sys.argv[1:]; from fast import stream; stream.serve()"
 
@@ -48,19 +48,21 @@ class Plan(NamedTuple):
     V: int
     batch_size: int
     n_batches: int  # in a piece
+    n_pieces: int  # that there are to be
     state: tuple  # of `random`, where the first piece begins
 
 
 def draw_pieces(plan):
-    """The pieces of a plan, without end."""
+    """The pieces of a plan."""
     size = plan.n_batches * plan.batch_size
-    n_pieces, state = 1, plan.state
-    while True:
+    n_pieces, missing, state = 1, plan.n_pieces, plan.state
+    while missing > 0:
+        n_pieces = min(n_pieces, missing)
         windows, after = plan.parser.draw_from(state, n_pieces * size)
         for begin in range(0, n_pieces * size, size):
             part = windows.part(begin, begin + size)
             yield make_piece(part, plan.V, plan.batch_size, state)
-        state = after
+        missing, state = missing - n_pieces, after
         n_pieces = min(2 * n_pieces, PIECES_A_DRAW)  # few at first, for training to begin
 
 
@@ -80,17 +82,19 @@ class MinibatchStream:
         Windows in a minibatch.
     worker : Worker, optional
         Draws ahead in another process; without one, it is done here, in between.
+    n_batches : int, optional
+        Of how many minibatches the worker need not draw more.
 
     The draws are those of the textbook from the state of `random` at the first `next()`. From then
     on the stream runs ahead of `random`, until `sync_random()` sets it to where the minibatches
     handed out so far leave it. If it is found changed after that, the stream goes on from there.
     """
 
-    def __init__(self, sampler, batch_size, worker=None):
+    def __init__(self, sampler, batch_size, worker=None, n_batches=sys.maxsize):
         self._sampler = sampler
         self._V = len(sampler.dataset.tokens())
         self._batch_size = batch_size
-        self._worker = worker
+        self._worker, self._n_batches = worker, n_batches
         self._piece, self._used = None, 0
         self._pieces = None  # those to come
         self._synced = None  # the state that sync_random left behind
@@ -123,23 +127,29 @@ class MinibatchStream:
         windows = windows._replace(ends=ends)
         self._piece = make_piece(windows, self._V, self._batch_size, random.getstate())
         self._used = 0
-        self._pieces = None
+        self._pieces = self._coming_pieces(random.getstate())
 
     def _next_piece(self):
-        pieces = self._pieces or self._coming_pieces()
+        pieces = self._pieces or self._coming_pieces(self._state())
         self._pieces = None  # should the next line be interrupted, they are of no use any more
         piece = next(pieces)
         self._pieces = pieces
         return piece
 
-    def _coming_pieces(self):
-        """The pieces after what was handed out so far, by the worker for as long as it lives."""
+    def _coming_pieces(self, state):
+        """The pieces from a state of `random` on; the worker begins to draw them now."""
         n_scores = len(self._piece.minibatches[0].indices)
         n_batches = max(1, min(BATCHES_A_PIECE, SCORES_A_PIECE // n_scores))
-        plan = Plan(self._sampler.parser, self._V, self._batch_size, n_batches, self._state())
-        if self._worker is not None:
-            yield from self._worker.pieces(plan)
-        yield from draw_pieces(plan._replace(state=self._state()))
+        n_pieces = -(-self._n_batches // n_batches)
+        parser, V = self._sampler.parser, self._V
+        plan = Plan(parser, V, self._batch_size, n_batches, n_pieces, state)
+        ahead = () if self._worker is None else self._worker.pieces(plan)
+        return self._all_pieces(ahead, plan)
+
+    def _all_pieces(self, ahead, plan):
+        """What the worker draws, and when there is no more of it, what is drawn here."""
+        yield from ahead
+        yield from draw_pieces(plan._replace(n_pieces=sys.maxsize, state=self._state()))
 
 
 class MinibatchObjective:
@@ -188,19 +198,22 @@ class Worker:
         self._stop()
 
     def pieces(self, plan):
-        """The pieces of a plan, for as long as the process lives."""
+        """The pieces of a plan, which is begun at once, for as long as the process lives."""
         if self._is_used:  # for another plan, or only half of a piece was read
             self._stop()
             self._start()
         self._is_used = True
-        process = self._process
-        if process is None:
-            return
+        with contextlib.suppress(OSError):  # it has ended, which is found out below
+            if self._process is not None:
+                with self._process.stdin as file:
+                    pickle.dump(plan, file, protocol=5)
+        return self._receive(self._process, plan.n_pieces)
+
+    def _receive(self, process, n_pieces):
         try:
-            with process.stdin as file:
-                pickle.dump(plan, file, protocol=5)
-            while process is self._process:
+            while n_pieces > 0 and process is self._process is not None:
                 yield pickle.load(process.stdout)
+                n_pieces -= 1
         except (OSError, EOFError, pickle.UnpicklingError):
             self._stop()
             say("the process that draws ahead has ended; the training goes on without it, slower")

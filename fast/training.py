@@ -52,7 +52,7 @@ def fast_objective(dataset, settings, worker=None, loss_and_gradient=None):
     """The function for `sgd`: minibatches drawn ahead, by default the vectorised loss of each."""
     K = settings.negatives if settings.loss == "negative-sampling" else 0
     sampler = BulkSampler(dataset, settings.window, K)
-    stream = MinibatchStream(sampler, textbook.BATCH_SIZE, worker)
+    stream = MinibatchStream(sampler, textbook.BATCH_SIZE, worker, settings.iterations)
     return MinibatchObjective(stream, loss_and_gradient or fast_loss(settings))
 
 
