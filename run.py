@@ -33,6 +33,7 @@ from fast import textbook
 from fast.stream import Worker
 from fast.training import read_record, train
 from utils import get_datasets, handed_in, results, saves
+from utils.apart import Drawer
 from utils.progress import ProgressDisplay
 from utils.stopping import UserError
 from utils.treebank import StanfordSentiment, TextCorpus
@@ -209,15 +210,15 @@ def run(settings, options):
     folder = options.output
     handed_in.load("word2vec")  # what is wrong with these two is better said at once
     sgd = handed_in.load("sgd")
-    with results.output_folder(settings, options):
-        with Worker() as worker:  # starts up while the data is loaded
+    with results.output_folder(settings, options), Drawer() as drawer:
+        with Worker() as worker:  # both start up while the data is loaded
             dataset, name = load_text(settings)
             check_memory(dataset, settings)
             print(f"Training on {name}: {len(dataset.words) - 1:,} words and {dataset.words[-1]}")
             if settings.float32 and settings.corpus is None:
                 print("In single precision the published numbers are not met")
             make_room(folder, dataset, settings, options)
-            gallery = results.Gallery(dataset, name, settings, options)
+            gallery = results.Gallery(dataset, name, settings, options, drawer)
             with ProgressDisplay(
                 settings.iterations, lines=handed_in.takes_settings(sgd)
             ) as display:

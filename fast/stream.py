@@ -13,16 +13,15 @@ import os
 import pickle
 import queue
 import random
-import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from fast.minibatch import Minibatches, lay_out
 from fast.sampler import Parser, state_after
+from utils import apart
 from utils.stopping import say
 
 BATCHES_A_PIECE = 100  # minibatches laid out and sent together, or fewer for ...
@@ -30,7 +29,7 @@ SCORES_A_PIECE = 200_000  # ... about so many scores: they stay in the processor
 PIECES_A_DRAW = 40  # enough windows for the sampler's segments to be many and long
 PIECES_AHEAD = 40  # that the worker keeps, to be trained on while it draws
 PIPE_BYTES = 1 << 20  # as many as Linux lets anybody have
-START = "import sys; sys.path[:0] = sys.argv[1:]; from fast import stream; stream.serve()"
+START = "from fast import stream; stream.serve()"
 
 
 class Piece(NamedTuple):
@@ -219,34 +218,15 @@ class Worker:
             say("the process that draws ahead has ended; the training goes on without it, slower")
 
     def _start(self):
-        # Ctrl-C in a terminal is for the process that trains.
-        windows = os.name == "nt"
-        apart = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-            if windows
-            else {"start_new_session": True}
-        )
-        # -S: what the site has added to the path is in ours already.
-        root = str(Path(__file__).resolve().parents[1])
         try:
-            self._process = subprocess.Popen(
-                [sys.executable or "", "-S", "-c", START, root, *sys.path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # it multiplies nothing
-                **apart,
-            )
+            self._process = apart.start(START)
         except OSError as error:
             why = error.strerror
             say(f"no process to draw ahead ({why}); the training goes on without it, slower")
 
     def _stop(self):
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process.stdout.close()
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
+            apart.end(self._process)
         self._process = None
 
 
@@ -258,17 +238,20 @@ def serve():
         return  # there was nothing to do
     sys.setswitchinterval(1e-4)  # seconds until the sending thread gets its turn
     ahead = queue.Queue(PIECES_AHEAD)
-    threading.Thread(target=send, args=(ahead,), daemon=True).start()
+    sender = threading.Thread(target=send, args=(ahead,), daemon=True)
+    sender.start()
     for piece in draw_pieces(plan):
         ahead.put(pickle.dumps(piece, protocol=5))
+    ahead.put(None)
+    sender.join()
 
 
 def send(ahead):
-    """Write out what comes in a queue; ends the process when nobody reads it any more."""
+    """Write out what comes in a queue, until None; then, or if nobody reads it, end the process."""
     try:
         with contextlib.suppress(OSError), open(sys.stdout.fileno(), "wb", buffering=0) as file:
-            while True:
-                view = memoryview(ahead.get())
+            for piece in iter(ahead.get, None):
+                view = memoryview(piece)
                 while view:
                     view = view[file.write(view) :]
     finally:

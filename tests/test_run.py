@@ -22,7 +22,7 @@ from conftest import python_command, run_python, write_treebank
 
 import run
 from fast import training
-from utils import get_datasets, saves
+from utils import apart, get_datasets, saves
 from utils.treebank import StanfordSentiment
 from utils.word_choice import ASSIGNMENT_WORDS
 
@@ -40,6 +40,10 @@ def make_sentences(words_of_the_picture=()):
     ]
 
 
+def no_process(*arguments, **options):
+    raise OSError
+
+
 @pytest.fixture
 def command(tmp_path, monkeypatch, run_here):
     """Calls `main` on the small text from an empty working directory: status and outputs."""
@@ -54,6 +58,7 @@ def command(tmp_path, monkeypatch, run_here):
     monkeypatch.chdir(work)
     # A worker takes longer to start than most of these runs last; those of `process` have it.
     monkeypatch.setattr(run, "Worker", contextlib.nullcontext)
+    monkeypatch.setattr(apart, "start", no_process)  # so it is drawn here
 
     run_here.data, run_here.work = data, work
     return run_here

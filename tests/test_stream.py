@@ -26,9 +26,9 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 class Windows:
     """A stream whose minibatches are told as windows."""
 
-    def __init__(self, corpus, batch_size=10, window_size=3, k=2, worker=None):
+    def __init__(self, corpus, batch_size=10, window_size=3, k=2, worker=None, **options):
         sampler = BulkSampler(corpus, window_size, k)
-        self._stream = MinibatchStream(sampler, batch_size, worker)
+        self._stream = MinibatchStream(sampler, batch_size, worker, **options)
         self._V = len(corpus.tokens())
         self.sync_random = self._stream.sync_random
 
@@ -220,6 +220,28 @@ def test_pieces_that_are_larger_than_the_pipe_arrive_whole(tiny_corpus, worker):
     expected = Windows(corpus, batch_size=50, window_size=5, k=120).take(40)
     random.setstate(state)
     assert Windows(corpus, 50, 5, 120, worker).take(40) == expected
+
+
+def test_a_worker_draws_as_many_minibatches_as_it_is_told(tiny_corpus, capfd):
+    """Then it ends; what is asked for beyond that is drawn here."""
+    random.seed(6)
+    expected = draw_textbook(tiny_corpus(), 400)
+    random.seed(6)
+    with Worker() as worker:
+        stream = Windows(tiny_corpus(), worker=worker, n_batches=250)
+        windows = stream.take(301)
+        assert worker._process.wait(timeout=60) == 0
+        assert windows + stream.take(99) == expected
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_begins_with_the_first_minibatch(tiny_corpus, monkeypatch):
+    """And not when it is to have something ready."""
+    with Worker() as worker:
+        begun = []
+        monkeypatch.setattr(worker, "pieces", lambda plan: begun.append(plan.state) or ())
+        Windows(tiny_corpus(), worker=worker).next()
+    assert begun == [random.getstate()]
 
 
 def test_a_minibatch_stays_as_it_is(tiny_corpus, worker):

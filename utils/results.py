@@ -1,7 +1,7 @@
 """What a run leaves in its output folder besides saves: pictures and exports.
 
 with output_folder(settings, options):      # fails now rather than after the training
-    gallery = Gallery(dataset, name, settings, options)
+    gallery = Gallery(dataset, name, settings, options, drawer)
     ...                                     # train, telling `gallery` of the progress
     gallery.write(wordVectors)
 """
@@ -81,8 +81,8 @@ def is_gif(path):
 class Gallery:
     """The pictures and exports of one run. It is called with what `sgd` tells of its progress."""
 
-    def __init__(self, dataset, name, settings, options):
-        self._dataset = dataset
+    def __init__(self, dataset, name, settings, options, drawer):
+        self._dataset, self._drawer = dataset, drawer
         self._title = title(name, settings)
         self._settings, self._options = settings, options
         self._words = words_to_draw(dataset, settings, options)
@@ -149,21 +149,19 @@ class Gallery:
         return {name: words for name, words in groups.items() if words}
 
     def _draw_words(self, wordVectors, parameters, path):
-        from utils.plot import save_word_plot  # matplotlib takes a while, and may be broken
-
         groups = self._groups(wordVectors)
         words = [word for group in groups.values() for word in group]
         metadata = {}
         if parameters.exists():  # for collect_submission.sh: what belongs together
             metadata["Parameters"] = hashlib.sha256(parameters.read_bytes()).hexdigest()
         vectors = wordVectors[self._rows(words)].astype(np.float64)
-        left_out = save_word_plot(path, groups, vectors, self._title, metadata)
+        left_out = self._drawer.save_word_plot(path, groups, vectors, self._title, metadata)
         if left_out:
             some = " ".join(left_out)[:60]
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
 
     def _draw_loss(self, path):
-        from utils.plot import save_loss_curve
+        from utils.plot import save_loss_curve  # matplotlib takes a while, and may be broken
 
         if not self._curve.iterations:
             print("No loss curve: the run was done already; --fresh does it again")
