@@ -8,7 +8,6 @@ v_c, u_o and u_k rows of `wordVectors`. They compute in the precision of `wordVe
 import numpy as np
 from scipy.sparse import csc_array, csr_array
 
-CACHE = 1 << 18  # bytes of target vectors handled together, few enough for the processor's cache
 MAX_SCORE = 80.0  # e^-x of a greater score is nothing beside 1, also in single precision
 
 

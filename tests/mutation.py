@@ -128,8 +128,11 @@ MUTANTS = [
     Mutant("fast/vectorised.py", "twins", "twin: memory of another kind is used",
            " or kind != self._room[2]:", ":"),
     Mutant("fast/minibatch.py", "twins", "layout: outside rows among the centre rows",
-           "        rows += [center_words[i][is_first[i]], V + words]",
-           "        rows += [center_words[i][is_first[i]], words]"),
+           "parts += [first_words, V + words,", "parts += [first_words, words,"),
+    Mutant("fast/minibatch.py", "twins", "layout: too many windows for one to be the last",
+           "numbers[windows:],", "numbers[windows + 1 :],"),
+    Mutant("fast/minibatch.py", "twins", "layout: each minibatch stands where the first does",
+           "        score, begin = score + S, end", "        score = score + S"),
     Mutant("fast/minibatch.py", "twins", "layout: windows of a centre word apart",
            'by_center = np.argsort(windows.centers.reshape(shape), axis=1, kind="stable")',
            "by_center = np.tile(np.arange(batch_size), (n_batches, 1))"),
@@ -139,8 +142,7 @@ MUTANTS = [
            "indptr = np.repeat(starts[:, -1:], batch_size + 1, axis=1)",
            "indptr = starts.copy()"),
     Mutant("fast/minibatch.py", "twins", "layout: too few bits",
-           "    return numbers.astype(np.min_scalar_type(numbers.max()))",
-           "    return numbers.astype(np.min_scalar_type(numbers.min()))"),
+           "np.min_scalar_type(max(2 * V, most))", "np.min_scalar_type(most)"),
     # ---- drawing in bulk
     Mutant("fast/sampler.py", "sampler", "sampler: window size one too large",
            "            lanes = segment, position, size + 1\n",
@@ -197,11 +199,23 @@ MUTANTS = [
     Mutant("fast/stream.py", "stream", "stream: an interrupted draw is the end",
            "        self._pieces = None  # should", "        self._pieces = pieces  # should"),
     Mutant("fast/stream.py", "stream", "stream: goes on from the plan's beginning without a worker",
-           "draw_pieces(plan._replace(state=self._state()))", "draw_pieces(plan)"),
+           "n_pieces=sys.maxsize, state=self._state()))", "n_pieces=sys.maxsize))"),
+    Mutant("fast/stream.py", "stream", "stream: ends when the worker has done its part",
+           "n_pieces=sys.maxsize, state", "state"),
     Mutant("fast/stream.py", "stream", "worker: not begun anew for another plan",
            "        if self._is_used:  #", "        if False:  #"),
     Mutant("fast/stream.py", "stream", "worker: two streams read one pipe",
-           "            while process is self._process:", "            while True:"),
+           "while n_pieces > 0 and process is self._process is not None:",
+           "while n_pieces > 0:"),
+    Mutant("fast/stream.py", "stream", "worker: draws without end",
+           "    while missing > 0:", "    while True:"),
+    Mutant("fast/stream.py", "stream", "worker: more is waited for than it draws",
+           "                n_pieces -= 1\n", ""),
+    Mutant("fast/stream.py", "stream", "worker: ends before all is sent",
+           "    sender.join()\n", ""),
+    Mutant("fast/stream.py", "stream", "worker: begun when its first piece is wanted",
+           "        self._pieces = self._coming_pieces(random.getstate())",
+           "        self._pieces = None"),
     Mutant("fast/stream.py", "stream", "worker: its end ends the training",
            "        except (OSError, EOFError, pickle.UnpicklingError):",
            "        except (OSError, pickle.UnpicklingError):"),
@@ -210,8 +224,17 @@ MUTANTS = [
            "        except EOFError as error:\n            why"),
     Mutant("fast/stream.py", "stream", "worker: its end is not told",
            '            say("the process that', '            str("the process that'),
-    Mutant("fast/stream.py", "stream", "worker: Ctrl-C reaches it",
-           '{"start_new_session": True}', "{}"),
+    Mutant("utils/apart.py", "stream", "worker: Ctrl-C reaches it",
+           '        options["start_new_session"] = True', "        pass"),
+    Mutant("utils/apart.py", "apart", "drawing apart: stays after the with block",
+           "            end(self._process)", "            pass"),
+    Mutant("utils/apart.py", "apart", "drawing apart: what fails there fails",
+           "contextlib.suppress(OSError, ValueError)", "contextlib.suppress(OSError)"),
+    Mutant("utils/apart.py", "apart", "drawing apart: the words without room are not told",
+           "    json.dump(save_word_plot(path, groups, np.array(vectors), title, metadata), sys.stdout)",
+           "    save_word_plot(path, groups, np.array(vectors), title, metadata)\n    print([])"),
+    Mutant("utils/apart.py", "apart", "drawing apart: nothing is kept in the file",
+           "np.array(vectors), title, metadata)", "np.array(vectors), title)"),
     Mutant("fast/stream.py", "stream", "worker: lives on when nobody reads its pieces",
            "    finally:\n        os._exit(0)", "    finally:\n        pass"),
     Mutant("fast/stream.py", "stream", "worker: stays after the with block",
@@ -746,15 +769,17 @@ def main(arguments=None):
     tests = sorted({name for mutant in chosen.values() for name in mutant.tests.split()})
     if not passes_unbroken(tests):
         sys.exit(1)
-    n_caught = 0
+    survivors = []
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         results = pool.map(try_mutant, chosen.values())
         for (number, mutant), (caught, how) in zip(chosen.items(), results):
-            n_caught += caught
             verdict = "caught" if caught else "SURVIVED"
-            print(f"{number:>3} {verdict:8} {mutant.file}, {mutant.why}: {how}", flush=True)
-    print(f"{n_caught} of {len(chosen)} mutants caught")
-    sys.exit(n_caught < len(chosen))
+            line = f"{number:>3} {verdict:8} {mutant.file}, {mutant.why}: {how}"
+            print(line, flush=True)
+            survivors += [] if caught else [line]
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants caught")
+    print(*survivors, sep="\n", end="\n" if survivors else "")
+    sys.exit(len(survivors) > 0)
 
 
 if __name__ == "__main__":

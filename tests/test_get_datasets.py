@@ -20,6 +20,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 import warnings
 import zipfile
 from pathlib import Path
@@ -290,9 +292,9 @@ def test_bad_address_is_one_line(datasets, monkeypatch, command, url):
 
 def test_python_without_certificates_is_told_a_way_out(datasets, monkeypatch, command):
     def urlopen(*_, **__):
-        raise gd.urllib.error.URLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+        raise urllib.error.URLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
 
-    monkeypatch.setattr(gd.urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     assert "SST_URL with http://" in command()[2]
 
 

