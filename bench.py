@@ -40,7 +40,7 @@ from utils import get_datasets
 from utils.files import replacing
 from utils.treebank import Sentences, StanfordSentiment
 
-SHORT = 4000  # iterations, where the whole run would take too long
+SHORT = 8000  # iterations, where the whole run would take too long
 TEXTBOOK = 10  # iterations
 WORDS = 100  # times the vocabulary
 DIMENSIONS = (100, 300)
@@ -238,7 +238,7 @@ def expected_pairs(lengths, window):
 
 # ------------------------------------------------------------------------------------- memory
 def peak_memory(arguments):
-    """The most resident memory, in MB, of `python run.py` and of it with its worker together."""
+    """The most resident memory, in MB, of one process of `python run.py`, and of all together."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, run.__file__, "--output", folder, *arguments]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -284,7 +284,7 @@ def measure(table, folder, rounds):
     alone, together = peak_memory([])
     if together:
         table.add("peak resident memory of python run.py, larger process", alone, "MB")
-        table.add("the same, both processes added up", together, "MB")
+        table.add("the same, all processes added up", together, "MB")
     else:
         table.missing("peak resident memory of python run.py", "needs Linux")
 
