@@ -448,6 +448,8 @@ MUTANTS = [
            "    return x - step * gradient\n", "    return x + step * gradient\n"),
     Mutant("sgd.py", "sgd", "sgd: the caller's start is modified",
            "    x = np.array(x0, dtype=", "    x = np.asarray(x0, dtype="),
+    Mutant("sgd.py", "sgd", "sgd: rows of a copy of x are moved",
+           "    x = np.asarray(x, order=\"C\")\n", ""),
     Mutant("sgd.py", "sgd", "sgd: the step is halved one iteration early",
            "            if iteration % ANNEAL_EVERY == 0:",
            "            if (iteration + 1) % ANNEAL_EVERY == 0:"),

@@ -84,6 +84,12 @@ def test_a_sparse_gradient_moves_just_its_rows(order):
     np.testing.assert_array_equal(x, expected)
 
 
+def test_a_sparse_gradient_moves_its_rows_in_whatever_order_postprocessing_returns_x():
+    gradient = np.array([2]), np.array([[1.0, 2.0]])
+    x = sgd(lambda x: (1.0, gradient), np.ones((3, 2)), 0.25, 4, np.asfortranarray, progress=quiet)
+    np.testing.assert_array_equal(x, [[1, 1], [1, 1], [0, -1]])
+
+
 def test_a_sparse_gradient_may_have_no_row():
     nothing = np.empty(0, dtype=int), np.empty((0, 2))
     x = sgd(lambda x: (1.0, nothing), np.ones((3, 2)), 0.25, 2, progress=quiet)
