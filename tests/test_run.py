@@ -613,9 +613,9 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
     mine = command.work / "mine.txt"
     mine.write_text("not to be lost", encoding="utf-8")
     for path, why in (
-        (corpus, "is what is read here"),
-        (words, "is what is read here"),
-        (command.work / "saved_params_2.npy", "is the name of a save"),
+        (corpus, "is what this run reads"),
+        (words, "is what this run reads"),
+        (command.work / "saved_params_2.npy", "has the name of a save"),
         (mine, "was not made by this option; see --overwrite"),
     ):
         before = path.read_bytes()
@@ -633,7 +633,7 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
     assert result.returncode == 1 and "see --overwrite" in the_one_line(result.err)
     assert (folder / "metadata.tsv").read_text(encoding="utf-8") == "a table\n"
     result = command(*options, "--animate", words)
-    assert result.returncode == 1 and "is what is read here" in result.err
+    assert result.returncode == 1 and "is what this run reads" in result.err
 
 
 def test_an_export_that_cannot_be_written_is_named_by_its_own_path(command):

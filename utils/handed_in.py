@@ -31,7 +31,7 @@ SMOOTHING = 0.95  # weight of the old loss in the smoothed one, as in sgd.py
 
 def load(name):
     """Import `name`.py; whatever it raises, or if it ends the process, becomes a UserError."""
-    arguments, sys.argv = sys.argv, [f"{name}.py"]  # an argument parser there is not for ours
+    arguments, sys.argv = sys.argv, [f"{name}.py"]  # a parser in there is to see none of ours
     try:
         with reported(f"{name}.py"):
             return importlib.import_module(name)
