@@ -232,6 +232,7 @@ def unigram_odds(corpus):
     return params
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("sst")
 def test_a_table_of_unigram_odds_is_no_run_and_with_noise_gets_a_remark():
     corpus, _ = run_part.load_corpus()
@@ -335,6 +336,7 @@ def test_sixteen_numbers_in_zeros_are_not_the_published_result():
     assert fingerprints.recognise(params) is None
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("sst")
 def test_vectors_forged_to_have_the_projections_are_found_out_by_their_loss():
     params = with_fingerprint(fingerprints.load()["projections"][PUBLISHED])

@@ -215,10 +215,10 @@ def write_treebank_once(folder):
     "changes",
     [
         [],
-        ["--dimension", "1"],
-        ["--window", "1", "--negatives", "1"],
         ["--window", "9", "--negatives", "7", "--dimension", "30"],
-        ["--step", "0.05", "--seed", "5"],
+        pytest.param(["--dimension", "1"], marks=pytest.mark.thorough),
+        pytest.param(["--window", "1", "--negatives", "1"], marks=pytest.mark.thorough),
+        pytest.param(["--step", "0.05", "--seed", "5"], marks=pytest.mark.thorough),
         ["--loss", "naive-softmax", "--window", "2"],
     ],
     ids=" ".join,

@@ -73,7 +73,9 @@ def test_the_first_minibatch_draws_the_subsample_where_the_textbook_does(tiny_co
     assert Windows(tiny_corpus()).take(1) == expected
 
 
-@pytest.mark.parametrize("scores_a_piece", [1, 2000, 10**9])
+@pytest.mark.parametrize(
+    "scores_a_piece", [1, pytest.param(2000, marks=pytest.mark.thorough), 10**9]
+)
 def test_hundreds_of_minibatches_are_the_textbooks(tiny_corpus, monkeypatch, scores_a_piece):
     """However many a piece has."""
     monkeypatch.setattr(stream_module, "SCORES_A_PIECE", scores_a_piece)
@@ -355,8 +357,9 @@ def test_the_worker_needs_no_main_module(tiny_corpus):
 
 # What is run and stopped: it trains without end, or is still at its start.
 PARENT = """
-import random, sys, time
+import random, signal, sys, time
 sys.path[:0] = [{root!r}, {tests!r}]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from conftest import SmallCorpus, random_sentences
 from test_stream import Windows
 from fast.stream import Worker
