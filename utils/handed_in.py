@@ -23,7 +23,7 @@ from utils.saves import newest_save
 from utils.stopping import UserError
 
 FOLDER = Path(__file__).resolve().parents[1]
-# The sha256 of this package's sgd.py; a test holds it to the file.
+# The sha256 of this package's sgd.py; a test compares it with the file.
 OUR_SGD = "effbc2c28a551f13c127666ee7f7eff6e0a07b72e6051d8b0d970c6a5114f924"
 PRINT_EVERY = 10
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one, as in sgd.py
