@@ -596,7 +596,13 @@ def test_one_question_is_graded_with_those_it_rests_on_first(tmp_path, grader):
     }
 
 
-@pytest.mark.parametrize("file, part", [("word2vec.py", "12 / 12"), ("sgd.py", "4 / 4")])
+@pytest.mark.parametrize(
+    "file, part",
+    [
+        pytest.param("word2vec.py", "12 / 12", marks=pytest.mark.thorough),
+        ("sgd.py", "4 / 4"),
+    ],
+)
 def test_a_file_itself_is_graded_for_its_part(tmp_path, grader, file, part):
     folder = folder_of(tmp_path, {**CORRECT, "helper.py": "import math\n"})
     source = "import helper\n" + CORRECT[file]

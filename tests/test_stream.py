@@ -169,7 +169,7 @@ def worker():
         yield worker
 
 
-@pytest.mark.parametrize("k", [0, 10])
+@pytest.mark.parametrize("k", [pytest.param(0, marks=pytest.mark.thorough), 10])
 def test_a_worker_gives_what_a_stream_without_one_does(tiny_corpus, worker, monkeypatch, k):
     streams = []
     for maybe_worker in (None, worker):
@@ -422,7 +422,9 @@ def test_the_worker_ends_when_its_parent_is_killed(tmp_path, work):
 
 
 @posix
-@pytest.mark.parametrize("work", ["stream.next()", "time.sleep(0.1)"])
+@pytest.mark.parametrize(
+    "work", ["stream.next()", pytest.param("time.sleep(0.1)", marks=pytest.mark.thorough)]
+)
 def test_ctrl_c_in_a_terminal_does_not_reach_the_worker(tmp_path, work):
     """It goes to a whole process group, and the worker would answer it with a traceback."""
     with parent(tmp_path, work) as (process, pid):
