@@ -13,7 +13,7 @@ pytest = $(python) -m pytest -q -rs
 run: .venv/installed  ## train the word vectors and draw them; ARGS="--help" shows the options
 	@$(python) run.py $(ARGS)
 
-test: .venv/installed-dev  ## the fast tests, a minute and a half
+test: .venv/installed-dev  ## the fast tests, about a minute
 	$(pytest) -n auto --maxprocesses 4 -m "not slow and not thorough" tests
 
 # One at a time, since some are timed. Spark needs a Java runtime too, which pip has not.

@@ -114,7 +114,7 @@ def parse_options(arguments=None):
 
     option = parser.add_argument_group("results").add_argument
     option("--output", type=Path, default=".", metavar="FOLDER", help="for saves and pictures (.)")
-    option("--fresh", action="store_true", help="remove all saves in that folder, and start anew")
+    option("--fresh", action="store_true", help="remove all saves in that folder, and start afresh")
     option("--words", type=Path, metavar="FILE", help="draw the words in this file")
     option("--loss-curve", action="store_true", help="draw loss_curve.png too")
     option("--animate", type=Path, metavar="FILE", help="draw the training as a GIF")

@@ -17,20 +17,14 @@ import random
 import re
 import signal
 import sys
-import time
 from typing import NamedTuple
 
 import numpy as np
 
 SAVE_PARAMS_EVERY = 5000  # iterations
 ANNEAL_EVERY = 20000  # iterations after which the step is halved
-CACHE = 1 << 19  # bytes of parameters moved at a time
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one
-
-PLAIN_TYPES = (str, int, float, bool, type(None))
-PROTOCOL = (
-    2  # of pickle; the assignment's scaffold has a later one: so its saves are told from ours
-)
+PROTOCOL = 2  # of our pickles; those of the assignment's scaffold have a later one
 
 
 class SaveError(RuntimeError):
@@ -47,7 +41,6 @@ class Progress(NamedTuple):
     iteration: int
     loss: float  # of this iteration
     smoothed_loss: float  # s = 0.95 s + 0.05 loss, updated every PRINT_EVERY iterations
-    speed: float  # iterations a second since `sgd` began
     step: float
     resumed: bool = False  # these are the figures of the save that `sgd` goes on from
     params: np.ndarray = None  # x itself, for as long as the call lasts
@@ -82,47 +75,33 @@ def sgd(
     folder=".",
     settings=None,
 ):
-    """Minimise f by stochastic gradient descent.
+    """Minimise f by stochastic gradient descent: x after the last iteration.
 
     Parameters
     ----------
     f : callable
         `f(x)` returns the loss, a number, and the gradient: an array of the shape of x, or a pair
         `(rows, values)` for one that is zero but in these rows of x, each named once. An `f` that
-        runs ahead of `random` (because it draws many iterations at once) has a method
-        `sync_random()` that puts `random` where drawing one by one would have left it.
+        draws for many iterations at once has a method `sync_random()`, which puts `random` where
+        drawing for one at a time would have left it.
     x0 : array_like
         The starting point; it is not modified. Float32 stays so, all else becomes float64.
-    step : float
-        The step size, halved after every 20,000 iterations.
-    iterations : int
-        The number of the last iteration.
+    step, iterations : float, int
+        The step size, halved after every 20,000 iterations, and the number of the last iteration.
     postprocessing : callable, optional
         Applied to x after every step.
-    useSaved : bool
-        Start from the newest save in `folder` that is not beyond `iterations`, and save every 5000
-        iterations and at the end. The result is that of a run never interrupted, bit for bit.
-    PRINT_EVERY : int
-        Iterations between two updates of the smoothed loss, each told to `progress`.
-    progress : callable
-        Called with a `Progress` when resuming, every PRINT_EVERY iterations, and after the last.
-    folder : str
-        Where the saves are.
+    useSaved, folder : bool, str
+        Start from the newest save in the folder that is not beyond `iterations`, and save there
+        every 5000 iterations and at the end: to the same bits as a run that is never interrupted.
+    PRINT_EVERY, progress : int, callable
+        The smoothed loss is updated every PRINT_EVERY iterations. `progress` is called with a
+        `Progress` then, when resuming, and after the last iteration.
     settings : dict, optional
         What else decides the result, numbers and texts by name. It is kept in every save, and a
         save with others is refused.
 
-    Returns
-    -------
-    ndarray
-        x after the last iteration.
-
-    Raises
-    ------
-    DivergenceError
-        At the first loss that is not finite, and instead of saving what is not finite.
-    SaveError
-        If a save cannot be written, or none of those there can be used.
+    Raises `DivergenceError` at the first loss that is not finite and instead of saving what is not,
+    and `SaveError` if a save cannot be written, or none of those there can be used.
     """
     if not is_plain(settings):
         raise TypeError(f"settings must be a dict of numbers and texts, not {settings!r}")
@@ -141,18 +120,16 @@ def sgd(
         random.setstate(save.state)
         step *= 0.5 ** (start // ANNEAL_EVERY)
         if smoothed is not None:
-            progress(Progress(start, smoothed, smoothed, 0.0, step, resumed=True, params=x))
+            progress(Progress(start, smoothed, smoothed, step, resumed=True, params=x))
 
     saved = start
-    began = time.perf_counter()
     try:
         for iteration in range(start + 1, iterations + 1):
             loss, gradient = f(x)
             if not math.isfinite(loss):
                 raise diverged(f"the loss is {loss} at", iteration, step, folder, saved)
             if isinstance(gradient, tuple):
-                x = np.asarray(x, order="C")
-                descend_rows(x, *gradient, step)
+                x = descend_rows(x, *gradient, step)
             else:
                 x = descend(x, gradient, step)
             if postprocessing is not None:
@@ -164,9 +141,8 @@ def sgd(
                 else:
                     smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * loss
             if iteration % PRINT_EVERY == 0 or iteration == iterations:
-                speed = (iteration - start) / max(time.perf_counter() - began, 1e-9)
                 shown = loss if smoothed is None else smoothed
-                progress(Progress(iteration, loss, shown, speed, step, params=x))
+                progress(Progress(iteration, loss, shown, step, params=x))
             if useSaved and (iteration % SAVE_PARAMS_EVERY == 0 or iteration == iterations):
                 if not np.all(np.isfinite(x)):
                     raise diverged("parameters not finite after", iteration, step, folder, saved)
@@ -186,40 +162,32 @@ def descend(x, gradient, step):
 
 
 def descend_rows(x, rows, values, step):
-    """`descend` for some rows of x, in place: so many at a time as the processor's cache holds."""
-    n = CACHE // max(x.strides[0], 1) + 1
-    for i in range(0, len(rows), n):
-        some = rows[i : i + n]
-        put_rows(x, some, descend(x.take(some, axis=0), values[i : i + n], step))
-
-
-def put_rows(x, rows, values):
-    """x[rows] = values for rows named once each, but three times as fast: a row is one item."""
-    row = np.dtype(f"V{x.strides[0]}")
-    np.put(x.reshape(len(x), -1).view(row), rows, np.ascontiguousarray(values, x.dtype).view(row))
+    """`descend` for some rows of x alone, in place where x is in C order: x after it."""
+    x = np.asarray(x, order="C")
+    moved = np.ascontiguousarray(descend(x.take(rows, axis=0), values, step), x.dtype)
+    row = np.dtype(f"V{x.strides[0]}")  # a row as one item: that is put three times as fast
+    np.put(x.reshape(len(x), -1).view(row), rows, moved.view(row))
+    return x
 
 
 def diverged(what, iteration, step, folder, saved):
     """The `DivergenceError` for an iteration, when the last good save is that of `saved`."""
+    when = f"iteration {iteration} with step {step:g}"
     last = params_file(folder, saved) if saved else "none"
-    return DivergenceError(
-        f"{what} iteration {iteration} with step {step:g} (last good save: {last}); "
-        "try a smaller step"
-    )
+    return DivergenceError(f"{what} {when} (last good save: {last}); try a smaller step")
 
 
 # ------------------------------------------------------------------------------------- saves
 def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
-    """Save the parameters after an iteration, and the state of `random`.
+    """Save the parameters after an iteration, and the state of `random`; SaveError if that fails.
 
-    `saved_params_N.npy` holds the array. `saved_state_N.pickle` holds the state, as the assignment
-    has it, and behind it what resuming needs besides and a checksum of it all. Both are written
-    under temporary names first: whatever happens, a save is there whole or does not count, and
-    those before it stay as they are. Raises `SaveError` if it fails.
+    `saved_params_N.npy` has the array. `saved_state_N.pickle` has the state as in the assignment,
+    and behind it what resuming needs besides and a checksum of it all. Both are written under other
+    names first: so a save is whole or does not count, and those before it stay as they are.
     """
-    array = io.BytesIO()
-    np.save(array, np.asarray(params, dtype=np.float64, order="C"), allow_pickle=False)
-    array = array.getvalue()
+    file = io.BytesIO()
+    np.save(file, np.asarray(params, dtype=np.float64, order="C"), allow_pickle=False)
+    array = file.getvalue()
     smoothed_loss = None if smoothed_loss is None else float(smoothed_loss)
     more = {"smoothed_loss": smoothed_loss, "settings": settings}
     state = pickle.dumps(random.getstate(), PROTOCOL) + pickle.dumps(more, PROTOCOL)
@@ -251,19 +219,16 @@ def checksum(iteration, *contents):
 
 
 def load_saved_params():
-    """The newest save in the working directory: `(iteration, params, state of random)`.
-
-    `(0, None, None)` if there is none.
-    """
+    """The newest save in the working directory, `(0, None, None)` if there is none."""
     save = newest_save(".")
-    return (0, None, None) if save is None else save[:3]
+    return (0, None, None) if save is None else (save.iteration, save.params, save.state)
 
 
 def newest_save(folder, iterations=math.inf, shape=None, settings=None):
-    """The newest `Save` that can be used, or None if there is no save.
+    """The newest `Save` that can be used and is not beyond `iterations`, or None if there is none.
 
-    Passes over what is beyond `iterations`, and with a line on stderr over what is broken, of
-    another shape or of other settings. Raises `SaveError` if only such saves are there.
+    Passes over what is broken, of another shape or of other settings, with a line on stderr. Raises
+    `SaveError` if only such saves are there.
     """
     faults = []
     for iteration in sorted(saved_iterations(folder), reverse=True):
@@ -302,12 +267,11 @@ def read_save(folder, iteration):
         array = read_file(path)
         params = parse_array(array)
         path = state_file(folder, iteration)
-        state = parse_state(read_file(path), iteration, array)
+        return Save(iteration, params, *parse_state(read_file(path), iteration, array))
     except OSError as error:
         raise SaveError(f"cannot read {path}: {error.strerror}") from error
     except Exception as error:  # NumPy and pickle raise whatever broken bytes lead them to
         raise SaveError(f"{path} is broken: {str(error) or type(error).__name__}") from error
-    return Save(iteration, params, *state)
 
 
 def read_file(path):
@@ -328,15 +292,19 @@ def parse_array(content):
     return np.asarray(array, order="C")
 
 
-def parse_state(content, iteration, array):
-    """State of `random`, smoothed loss and settings in the bytes of a state file.
+class PlainUnpickler(pickle.Unpickler):
+    """Reads numbers, texts and containers of them; what could run code is refused."""
 
-    A save of the assignment's own scaffold has but the first.
-    """
+    def find_class(self, module, name):
+        raise pickle.UnpicklingError(f"{module}.{name} in a pickle is refused")
+
+
+def parse_state(content, iteration, array):
+    """State of `random`, smoothed loss and settings in the bytes of a state file."""
     file = io.BytesIO(content)
     generator = random.Random()
     generator.setstate(PlainUnpickler(file).load())
-    if file.tell() == len(content) and content[1] != PROTOCOL:
+    if file.tell() == len(content) and content[1] > PROTOCOL:  # the scaffold's, not ours cut short
         return generator.getstate(), None, None
     size = len(content) - hashlib.sha256().digest_size
     if content[size:] != checksum(iteration, array, content[:size]):
@@ -348,19 +316,12 @@ def parse_state(content, iteration, array):
     return generator.getstate(), smoothed_loss, settings
 
 
-class PlainUnpickler(pickle.Unpickler):
-    """Reads numbers, texts and containers of them; what could run code is refused."""
-
-    def find_class(self, module, name):
-        raise pickle.UnpicklingError(f"{module}.{name} in a pickle is refused")
-
-
 def is_plain(settings):
     """Whether settings are None, or a dict of numbers, texts and None by name."""
+    plain = (str, int, float, bool, type(None))
     return settings is None or (
         type(settings) is dict
-        and all(type(name) is str for name in settings)
-        and all(type(value) in PLAIN_TYPES for value in settings.values())
+        and all(type(name) is str and type(settings[name]) in plain for name in settings)
     )
 
 
@@ -369,11 +330,8 @@ def check_save(save, folder, shape, settings):
     path = params_file(folder, save.iteration)
     if settings is not None and save.settings is not None and save.settings != settings:
         names = sorted(settings.keys() | save.settings.keys())
-        differ = [
-            f"{name} {save.settings.get(name, 'unknown')} (now {settings.get(name, 'unknown')})"
-            for name in names
-            if save.settings.get(name, "unknown") != settings.get(name, "unknown")
-        ]
+        both = [(n, save.settings.get(n, "unknown"), settings.get(n, "unknown")) for n in names]
+        differ = [f"{name} {before} (now {now})" for name, before, now in both if before != now]
         raise SaveError(f"{path} is of a run with {', '.join(differ)}")
     if shape is not None and save.params.shape != shape:
         raise SaveError(f"{path} has shape {save.params.shape}, this run needs {shape}")

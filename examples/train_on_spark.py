@@ -85,7 +85,7 @@ def check_output(options):
     except OSError as error:
         raise UserError(f"cannot write {options.output}: {error.strerror}") from None
     if options.output.exists() and not options.overwrite and not is_export(options.output):
-        raise UserError(f"{options.output} is there and holds no vectors of ours; see --overwrite")
+        raise UserError(f"{options.output} exists and holds no vectors of ours; see --overwrite")
 
 
 def check_spark():

@@ -1,7 +1,7 @@
 """What the test modules share: the real data, the finished run, and small stand-ins for both.
 
-python -m pytest                        # everything; the run of 40,000 iterations among it
-python -m pytest -m "not slow"          # without that run
+python -m pytest                        # everything, the run of 40,000 iterations included
+python -m pytest -m "not slow"          # without that run, and without all else that takes long
 SST_ZIP=/path/to/stanfordSentimentTreebank.zip python -m pytest    # with the data from a file
 W2V_FULL_RUN=/path/to/folder python -m pytest   # with a run done before, as `full_run` makes it
 """

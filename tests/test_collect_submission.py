@@ -116,7 +116,13 @@ def test_no_folders_and_no_execute_bits_appear(project):
 
 @pytest.mark.parametrize(
     "missing",
-    [["sgd.py"], ["saved_params_40000.npy"], list(FILES)],
+    [
+        *(
+            pytest.param([n], marks=pytest.mark.thorough)
+            for n in ("sgd.py", "saved_params_40000.npy")
+        ),
+        list(FILES),
+    ],
     ids=lambda names: "+".join(names),
 )
 def test_missing_files_are_all_named_and_the_old_zip_stays(project, missing):
@@ -218,7 +224,13 @@ def test_other_pictures_are_refused_only_if_they_say_that_they_are_of_another_ru
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a" + png()[6:], png_of(PARAMS)[:-1]])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(pytest.param(c, marks=pytest.mark.thorough) for c in (b"", b"GIF89a" + png()[6:])),
+        png_of(PARAMS)[:-1],
+    ],
+)
 def test_what_is_no_whole_picture_is_refused(project, content):
     write(project / "word_vectors.png", content)
     assert refusal(project).startswith("word_vectors.png is no PNG picture, or only a part of one")

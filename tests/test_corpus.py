@@ -284,6 +284,7 @@ def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
     assert in_saves("--tokenise") != in_saves()
 
 
+@pytest.mark.thorough
 def test_a_save_of_another_text_is_refused(novel, run_here):
     arguments = ["--corpus", novel, "--output", novel.parent / "out", "--iterations", 20]
     assert run_here(*arguments).returncode == 0

@@ -9,7 +9,6 @@ vectors at the end must be those of a run that nothing happened to, bit for bit.
 
 import contextlib
 import itertools
-import math
 import os
 import pickle
 import random
@@ -745,31 +744,11 @@ def test_two_optimisers_in_one_folder_leave_whole_saves_or_say_so(tmp_path):
 
 
 # ------------------------------------------------------------------------------------- the clock
-def test_a_clock_that_goes_backwards_changes_no_result(folder, monkeypatch):
-    def f(x):
-        return 1.0, x - random.random()
-
-    def run(name):
-        random.seed(1)
-        told = []
-        x = sgd(f, np.ones(3), 0.1, 40, None, True, progress=told.append, folder=name)
-        return x.tobytes(), told
-
-    monkeypatch.setattr(sgd_module, "SAVE_PARAMS_EVERY", 10)
-    for name in "ab":
-        os.mkdir(name)
-    expected, _ = run("a")
-    clock = itertools.count(1e9, -1000.0)
-    for name in ("time", "perf_counter", "monotonic"):
-        monkeypatch.setattr(time, name, lambda: next(clock))
-    x, told = run("b")
-    assert x == expected
-    assert all(0 < progress.speed < math.inf for progress in told)
-    # Nor do the times of files matter: the oldest save is the newest file here.
-    for age, iteration in enumerate((10, 20, 30, 40)):
-        for path in Path("b").glob(f"*_{iteration}.*"):
+def test_the_newest_save_is_the_highest_number_whatever_the_times_of_the_files(folder):
+    for age, iteration in enumerate((10, 20)):
+        for path in folder.glob(f"*_{iteration}.*"):
             os.utime(path, (1e9 - age * 1e6,) * 2)
-    assert newest_save("b").iteration == 40
+    assert newest_save(".").iteration == 20
 
 
 @pytest.mark.slow

@@ -232,6 +232,7 @@ def unigram_odds(corpus):
     return params
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("sst")
 def test_a_table_of_unigram_odds_is_no_run_and_with_noise_gets_a_remark():
     corpus, _ = run_part.load_corpus()
@@ -335,6 +336,7 @@ def test_sixteen_numbers_in_zeros_are_not_the_published_result():
     assert fingerprints.recognise(params) is None
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("sst")
 def test_vectors_forged_to_have_the_projections_are_found_out_by_their_loss():
     params = with_fingerprint(fingerprints.load()["projections"][PUBLISHED])
@@ -594,7 +596,13 @@ def test_one_question_is_graded_with_those_it_rests_on_first(tmp_path, grader):
     }
 
 
-@pytest.mark.parametrize("file, part", [("word2vec.py", "12 / 12"), ("sgd.py", "4 / 4")])
+@pytest.mark.parametrize(
+    "file, part",
+    [
+        pytest.param("word2vec.py", "12 / 12", marks=pytest.mark.thorough),
+        ("sgd.py", "4 / 4"),
+    ],
+)
 def test_a_file_itself_is_graded_for_its_part(tmp_path, grader, file, part):
     folder = folder_of(tmp_path, {**CORRECT, "helper.py": "import math\n"})
     source = "import helper\n" + CORRECT[file]

@@ -64,7 +64,7 @@ def test_right_functions_of_others_train_as_ours_do(run_with, project, tmp_path)
         200,
         "--output",
         tmp_path / "theirs",
-        word2vec=solutions.solution("loops"),
+        word2vec=solutions.solution("vectorised"),
         sgd=solutions.SGD.replace("EVERY = 5000", "EVERY = 100"),
     )
     assert theirs.returncode == 0, theirs.stderr

@@ -114,7 +114,13 @@ def assert_apart_and_inside(boxes, dots, frame):
     assert not inside.all(axis=2).any()
 
 
-@pytest.mark.parametrize("points", POINTS)
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(name, marks=pytest.mark.thorough) if name == "all but one together" else name
+        for name in POINTS
+    ],
+)
 def test_labels_are_all_there_inside_apart_and_beside_the_dots(points):
     picture = plot.draw_words(ASSIGNMENT_WORDS, POINTS[points], "A title")
     assert [label.get_text() for label in picture.labels.values()] == WORDS

@@ -25,7 +25,7 @@ def clock(monkeypatch):
 
 
 def told(iteration, loss=1.5, resumed=False):
-    return sgd.Progress(iteration, loss, loss, 1.0, 0.3, resumed)
+    return sgd.Progress(iteration, loss, loss, 0.3, resumed)
 
 
 def last_line(terminal):

@@ -215,10 +215,10 @@ def write_treebank_once(folder):
     "changes",
     [
         [],
-        ["--dimension", "1"],
-        ["--window", "1", "--negatives", "1"],
         ["--window", "9", "--negatives", "7", "--dimension", "30"],
-        ["--step", "0.05", "--seed", "5"],
+        pytest.param(["--dimension", "1"], marks=pytest.mark.thorough),
+        pytest.param(["--window", "1", "--negatives", "1"], marks=pytest.mark.thorough),
+        pytest.param(["--step", "0.05", "--seed", "5"], marks=pytest.mark.thorough),
         ["--loss", "naive-softmax", "--window", "2"],
     ],
     ids=" ".join,
@@ -613,9 +613,9 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
     mine = command.work / "mine.txt"
     mine.write_text("not to be lost", encoding="utf-8")
     for path, why in (
-        (corpus, "is what is read here"),
-        (words, "is what is read here"),
-        (command.work / "saved_params_2.npy", "is the name of a save"),
+        (corpus, "is what this run reads"),
+        (words, "is what this run reads"),
+        (command.work / "saved_params_2.npy", "has the name of a save"),
         (mine, "was not made by this option; see --overwrite"),
     ):
         before = path.read_bytes()
@@ -633,7 +633,7 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
     assert result.returncode == 1 and "see --overwrite" in the_one_line(result.err)
     assert (folder / "metadata.tsv").read_text(encoding="utf-8") == "a table\n"
     result = command(*options, "--animate", words)
-    assert result.returncode == 1 and "is what is read here" in result.err
+    assert result.returncode == 1 and "is what this run reads" in result.err
 
 
 def test_an_export_that_cannot_be_written_is_named_by_its_own_path(command):

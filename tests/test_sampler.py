@@ -117,7 +117,7 @@ def test_bulk_draws_and_single_draws_mix(tiny_corpus):
     assert random.getstate() == end
 
 
-@pytest.mark.parametrize("n_windows", [5, 300])
+@pytest.mark.parametrize("n_windows", [5, pytest.param(300, marks=pytest.mark.thorough)])
 def test_ends_tell_how_much_of_random_is_used_up_to_each_window(n_windows):
     """Here that is more than foreseen, so that the windows are read in several parts."""
     corpus = SmallCorpus([["a"] * n for n in range(2, 101)] + [["b", "a"]], drop=0, repeats=1)
@@ -213,7 +213,10 @@ def test_a_sentence_of_which_only_the_ends_of_a_run_have_neighbours():
     assert_draws_alike(corpus, 100, 1, 2)
 
 
-@pytest.mark.parametrize("window_size", [10**6, 2**31, 2**32 - 1])
+@pytest.mark.parametrize(
+    "window_size",
+    [*(pytest.param(n, marks=pytest.mark.thorough) for n in (10**6, 2**31)), 2**32 - 1],
+)
 def test_a_window_longer_than_any_sentence_costs_no_more_than_the_sentence(window_size):
     """But its size still takes as many bits to draw."""
     corpus = SmallCorpus([[*"abcdefgh"] * 20, [*"ah"]], drop=0.0, repeats=1)

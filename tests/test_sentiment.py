@@ -222,6 +222,7 @@ def test_the_newest_save_is_taken_of_the_output_folder_first(small):
     assert f"Vectors: {Path('out/saved_params_20.npy')}" in small("--output", "out")[1]
 
 
+@pytest.mark.thorough
 def test_a_newer_save_of_another_text_does_not_stand_in_the_way(small):
     save(900, np.ones((82, 2)))
     save(1000, np.ones((60, 2)))
@@ -240,6 +241,7 @@ def test_text_vectors_are_taken_and_missing_words_counted(small):
     assert json.loads(Path("f.json").read_text(encoding="utf-8"))["classes"] == 2
 
 
+@pytest.mark.thorough
 def test_an_export_is_worth_as_much_as_its_save(small, few_sentences):
     vectors = np.random.RandomState(0).randn(82, 2)
     save(5, np.concatenate((vectors[:41], np.zeros((41, 2)))))

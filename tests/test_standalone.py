@@ -199,7 +199,10 @@ def test_a_scaffold_with_our_word2vec_trains_to_the_vectors_it_would_anyway(scaf
     np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("ours", [["sgd.py"], ["word2vec.py", "sgd.py"]])
+@pytest.mark.parametrize(
+    "ours",
+    [pytest.param(["sgd.py"], marks=pytest.mark.thorough), ["word2vec.py", "sgd.py"]],
+)
 def test_a_scaffold_with_our_sgd_does_too_and_goes_on_from_its_save(scaffold, expected, ours):
     folder = scaffold(*ours)
     log, vectors = result_of(folder)

@@ -73,7 +73,9 @@ def test_the_first_minibatch_draws_the_subsample_where_the_textbook_does(tiny_co
     assert Windows(tiny_corpus()).take(1) == expected
 
 
-@pytest.mark.parametrize("scores_a_piece", [1, 2000, 10**9])
+@pytest.mark.parametrize(
+    "scores_a_piece", [1, pytest.param(2000, marks=pytest.mark.thorough), 10**9]
+)
 def test_hundreds_of_minibatches_are_the_textbooks(tiny_corpus, monkeypatch, scores_a_piece):
     """However many a piece has."""
     monkeypatch.setattr(stream_module, "SCORES_A_PIECE", scores_a_piece)
@@ -167,7 +169,7 @@ def worker():
         yield worker
 
 
-@pytest.mark.parametrize("k", [0, 10])
+@pytest.mark.parametrize("k", [pytest.param(0, marks=pytest.mark.thorough), 10])
 def test_a_worker_gives_what_a_stream_without_one_does(tiny_corpus, worker, monkeypatch, k):
     streams = []
     for maybe_worker in (None, worker):
@@ -355,8 +357,9 @@ def test_the_worker_needs_no_main_module(tiny_corpus):
 
 # What is run and stopped: it trains without end, or is still at its start.
 PARENT = """
-import random, sys, time
+import random, signal, sys, time
 sys.path[:0] = [{root!r}, {tests!r}]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from conftest import SmallCorpus, random_sentences
 from test_stream import Windows
 from fast.stream import Worker
@@ -419,7 +422,9 @@ def test_the_worker_ends_when_its_parent_is_killed(tmp_path, work):
 
 
 @posix
-@pytest.mark.parametrize("work", ["stream.next()", "time.sleep(0.1)"])
+@pytest.mark.parametrize(
+    "work", ["stream.next()", pytest.param("time.sleep(0.1)", marks=pytest.mark.thorough)]
+)
 def test_ctrl_c_in_a_terminal_does_not_reach_the_worker(tmp_path, work):
     """It goes to a whole process group, and the worker would answer it with a traceback."""
     with parent(tmp_path, work) as (process, pid):

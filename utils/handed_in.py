@@ -23,15 +23,15 @@ from utils.saves import newest_save
 from utils.stopping import UserError
 
 FOLDER = Path(__file__).resolve().parents[1]
-# The sha256 of this package's sgd.py; a test holds it to the file.
-OUR_SGD = "a989e64a02d7020a3592b2f3bb6737c02cbee7446014480bc2c3513482cfe3f3"
+# The sha256 of this package's sgd.py; a test compares it with the file.
+OUR_SGD = "effbc2c28a551f13c127666ee7f7eff6e0a07b72e6051d8b0d970c6a5114f924"
 PRINT_EVERY = 10
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one, as in sgd.py
 
 
 def load(name):
     """Import `name`.py; whatever it raises, or if it ends the process, becomes a UserError."""
-    arguments, sys.argv = sys.argv, [f"{name}.py"]  # an argument parser there is not for ours
+    arguments, sys.argv = sys.argv, [f"{name}.py"]  # a parser in there is to see none of ours
     try:
         with reported(f"{name}.py"):
             return importlib.import_module(name)

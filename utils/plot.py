@@ -126,7 +126,7 @@ def draw_words(groups, vectors, title):
 
 
 def fit(text, width):
-    """Make a text's letters smaller if it is wider than so many pixels."""
+    """Make a text's letters smaller if it is wider than this, in pixels."""
     too_wide = text.get_window_extent().width / width
     text.set_fontsize(text.get_fontsize() / max(1, too_wide))
 

@@ -116,7 +116,7 @@ def duration(seconds):
 
 
 class LossCurve:
-    """Keeps what it is told of the loss: three lists of the same length."""
+    """Keeps the losses that it is told of: three lists of the same length."""
 
     def __init__(self):
         self.iterations, self.losses, self.smoothed = [], [], []

@@ -65,11 +65,11 @@ def check_replaceable(path, is_ours, settings, options):
     """Raise UserError if a file is an input or a save, or without --overwrite another one's."""
     for kept in (settings.corpus, options.words):
         if kept is not None and path.exists() and kept.exists() and path.samefile(kept):
-            raise UserError(f"{path} is what is read here, it is not overwritten")
+            raise UserError(f"{path} is what this run reads, so it is not overwritten")
     if saves.NAME.fullmatch(path.name):
-        raise UserError(f"{path} is the name of a save, it is not overwritten")
+        raise UserError(f"{path} has the name of a save, so it is not overwritten")
     if path.exists() and not options.overwrite and not is_ours(path):
-        raise UserError(f"{path} is there and was not made by this option; see --overwrite")
+        raise UserError(f"{path} exists and was not made by this option; see --overwrite")
 
 
 def is_gif(path):

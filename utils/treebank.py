@@ -131,7 +131,7 @@ class Corpus:
         return self._subsample
 
     def forget_subsample(self):
-        """Let `subsample` be drawn anew."""
+        """Have the next `subsample` draw again."""
         self._subsample = None
 
     def has_subsample(self):
@@ -239,7 +239,7 @@ class StanfordSentiment(Corpus):
                     [value[find_phrase(s, phrase_id)] for s in self._read_sentences()]
                 )
             except KeyError as error:
-                raise CorpusError(f"{self.path}: no label for {error}; get the data anew") from None
+                raise CorpusError(f"{self.path}: no label for {error}; fetch it again") from None
         return self._labels
 
     def dataset_split(self):

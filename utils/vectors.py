@@ -69,7 +69,7 @@ def read_text(path, wanted=None):
 
 
 def parse_line(line, width):
-    """The word of a line and its numbers (width,); ValueError if it has not so many."""
+    """The word of a line and its numbers (width,); ValueError if there are more or fewer."""
     fields = line.split(" ")
     begin = len(fields) - width
     # Words may have spaces: some files of GloVe have ". . ." and "at name@domain.com".

@@ -12,7 +12,7 @@ ASSIGNMENT_WORDS = {  # in the assignment's order
     "drinks": "coffee tea".split(),
 }
 MORE_FUNCTION_WORDS = {"did", "does", "doing", "just"}  # scikit-learn's list lacks these
-WORDS_A_GROUP, MOST_GROUPS = 7, 7  # about so many words, and no more colours can be told apart
+WORDS_A_GROUP, MOST_GROUPS = 7, 7  # about 7 words; more than 7 colours look alike
 
 
 def frequent_words(dataset, n=40):
