@@ -9,6 +9,7 @@ W2V_FULL_RUN=/path/to/folder python -m pytest   # with a run done before, as `fu
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import types
@@ -34,6 +35,12 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("project")
+
+
+# What `nohup` has ignored is ignored by all processes that are started here, but tests send it; a
+# handler is not handed on.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 # What only this package's file has, and the test modules that are about that file.

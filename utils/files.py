@@ -10,6 +10,8 @@ import tempfile
 import zlib
 from pathlib import Path
 
+from utils.stopping import UserError
+
 GZIP = b"\x1f\x8b"  # the first bytes of each such file
 
 
@@ -92,6 +94,22 @@ def check_writable(path):
         raise OSError(errno.EEXIST, "what is there is not a file", str(path))
     with errors_naming(path), tempfile.TemporaryFile(dir=path.parent):
         pass
+
+
+def check_apart(outputs, inputs):
+    """Raise UserError if two things would be written to one file, or one to a file that is read."""
+    for number, path in enumerate(outputs):
+        if any(is_same_file(path, other) for other in inputs):
+            raise UserError(f"{path} is what is read here, it is not overwritten")
+        if any(is_same_file(path, other) for other in outputs[:number]):
+            raise UserError(f"{path} is where something else is written; give another name")
+
+
+def is_same_file(one, other):
+    """Whether two paths lead to one file, which need not be there."""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 @contextlib.contextmanager
