@@ -37,10 +37,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("project")
 
 
-# What `nohup` has ignored is ignored by all processes that are started here, but tests send it; a
-# handler is not handed on.
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda number, frame: None)
+# `nohup` and shells in the background have them ignored, which processes hand on to those that they
+# start, and tests send them to these. A handler is not handed on.
+for name in ("SIGINT", "SIGHUP"):
+    number = getattr(signal, name, None)
+    if number and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: None)
 
 
 # What only this package's file has, and the test modules that are about that file.

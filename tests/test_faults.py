@@ -839,6 +839,13 @@ def test_the_result_is_the_same_bits_and_nothing_is_said(small, tmp_path, name):
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("name", ["run.py", "sentiment.py", "neighbours.py", "autograder"])
+def test_without_the_packages_it_says_what_installs_them(name):
+    result = run_python("-S", ROOT / name, "--help")  # a Python that has nothing of its site
+    assert result.returncode == 1
+    assert the_line(result.stderr).startswith(f"{name}: No module named 'numpy'; `make run` ")
+
+
 @posix
 @pytest.mark.slow
 def test_a_read_only_checkout_works_from_another_folder(small, tmp_path):

@@ -11,6 +11,7 @@ Only the standard library is imported here, for it to be quick.
 """
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -65,10 +66,20 @@ def handle_signals(handler):
 def exit_when_signalled(name):
     """From now on, a signal ends the process at once, if it is there for the command of this name.
 
-    It is not where `%run` of IPython runs a command: that process lives on.
+    It is not where `%run` of IPython runs a command: that process lives on. A missing package is a
+    line from now on, too.
     """
     if any(os.path.basename(os.path.normpath(argument)) == name for argument in sys.orig_argv):
         handle_signals(EndProcess(name))
+        sys.excepthook = functools.partial(say_what_is_missing, name)
+
+
+def say_what_is_missing(name, kind, error, traceback):
+    """Say which package a command lacks, as `sys.excepthook`, which shows all else as it does."""
+    if issubclass(kind, ModuleNotFoundError):
+        say(f"{name}: {error}; `make run` installs what is needed, and .venv/bin/python has it")
+    else:
+        sys.__excepthook__(kind, error, traceback)
 
 
 def is_terminal(stream):
