@@ -343,9 +343,9 @@ def check_outputs(options):
         paths.append(options.json)
     try:
         options.output.mkdir(parents=True, exist_ok=True)
-        check_apart(paths, [options.vectors] if options.vectors else [])
         for path in paths:
             check_writable(path)
+        check_apart(paths, [options.vectors] if options.vectors else [])
         if options.json is not None:
             check_json(options.json)
     except OSError as error:
