@@ -637,6 +637,8 @@ MUTANTS = [
            'NAME.fullmatch(name)]', 'NAME.match(name) or "saved" in name]'),
     Mutant("utils/progress.py", "progress", "the time left begins with the slow start",
            "SETTLED_AFTER = 0.5", "SETTLED_AFTER = 0"),
+    Mutant("utils/apart.py", "apart", "a run that is stopped leaves half a picture",
+           "    stopping.handle_signals(stopping.raise_stopped)", "    pass"),
     Mutant("utils/stopping.py", "run", "a process that lives on cannot be stopped any more",
            "if any(os.path.basename(os.path.normpath(argument)) == name for "
            "argument in sys.orig_argv):", "if True:"),
