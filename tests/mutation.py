@@ -619,10 +619,10 @@ MUTANTS = [
     Mutant("run.py", "run", "saves of a stand-in stay in the way",
            "elif settings.corpus is None and saved_text(", "elif False and saved_text("),
     Mutant("run.py", "corpus", "saves are removed for a run that cannot begin",
-           "            gallery = results.Gallery(dataset, name, settings, options)\n"
+           "            gallery = results.Gallery(dataset, name, settings, options, drawer)\n"
            "            make_room(folder, dataset, settings, options)",
            "            make_room(folder, dataset, settings, options)\n"
-           "            gallery = results.Gallery(dataset, name, settings, options)"),
+           "            gallery = results.Gallery(dataset, name, settings, options, drawer)"),
     Mutant("utils/files.py", "run", "an export may overwrite what is read",
            "if any(is_same_file(path, other) for other in inputs):", "if False:"),
     Mutant("utils/files.py", "run", "two exports may have one file",

@@ -27,6 +27,7 @@ from conftest import ROOT, copy_code, edit, python_command, run_python
 
 import sgd as sgd_module
 from sgd import SaveError, newest_save, read_save, save_params, sgd
+from utils import files
 
 SEED = 20260101  # of the random moments
 KILLS = 30
@@ -313,6 +314,36 @@ def test_the_worker_killed_is_one_line_and_the_training_goes_on(small, tmp_path)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143 and "run.py: stopped" in the_line(errors)
     assert vectors(tmp_path) == vectors(small / "expected")
+
+
+def interrupt_at(number, code):
+    """A function for `sys.settrace` that raises at the so many-th line of some code."""
+    count = itertools.count(1)
+
+    def trace(frame, event, argument):
+        if event == "line" and next(count) == number:
+            raise KeyboardInterrupt
+        return trace
+
+    return lambda frame, event, argument: trace if frame.f_code is code else None
+
+
+def test_an_interruption_at_any_line_of_writing_leaves_the_old_file_or_the_new(tmp_path):
+    path, contents_seen = tmp_path / "file", []
+    for number in itertools.count(1):
+        path.write_bytes(b"old")
+        before = sys.gettrace()
+        sys.settrace(interrupt_at(number, files.replacing.__wrapped__.__code__))
+        try:
+            with files.replacing(path) as file:
+                file.write(b"new")
+            break
+        except KeyboardInterrupt:
+            contents_seen.append(path.read_bytes())
+        finally:
+            sys.settrace(before)
+        assert list(tmp_path.iterdir()) == [path]
+    assert len(contents_seen) > 8 and set(contents_seen) <= {b"old", b"new"}
 
 
 # ------------------------------------------------------------------------------------- bad saves
