@@ -197,6 +197,8 @@ def check_memory(dataset, settings):
     needs = {
         f"vectors of {D:,} numbers for {len(dataset.words):,} words": 2 * len(dataset.words) * D,
         f"the {K:,} negatives of each of {pairs:,} word pairs": pairs * (K + 1) * (D + 4),
+        f"{dataset.repeats:,} repeats of the text": dataset.repeats
+        * (dataset.tokens_kept() // 2 + 25),  # numbers of 4 bytes, and two arrays
     }
     for what, numbers in needs.items():
         if numbers * itemsize > memory:
@@ -217,8 +219,8 @@ def run(settings, options):
             print(f"Training on {name}: {len(dataset.words) - 1:,} words and {dataset.words[-1]}")
             if settings.float32 and settings.corpus is None:
                 print("In single precision the published numbers are not met")
-            make_room(folder, dataset, settings, options)
             gallery = results.Gallery(dataset, name, settings, options, drawer)
+            make_room(folder, dataset, settings, options)  # when all that is asked for can be had
             with ProgressDisplay(
                 settings.iterations, lines=handed_in.takes_settings(sgd)
             ) as display:
@@ -269,8 +271,9 @@ def run_with_advice(settings, options):
             hint = "" if is_disk else f"; {saves.advice(options.output)}"
             raise UserError(f"{error}{hint}") from error
         if kind == "DivergenceError":
-            fresh = " and --fresh" if saves.newest_save(options.output) else ""
-            raise UserError(f"{error} with --step{fresh}") from error
+            has_saves = saves.newest_save(options.output) is not None
+            hint = f"; {saves.advice(options.output)}" if has_saves else ""
+            raise UserError(f"{error} with --step{hint}") from error
         raise
 
 

@@ -38,7 +38,7 @@ from threadpoolctl import threadpool_limits
 import run
 from fast.stream import Worker
 from utils import saves
-from utils.files import check_writable, replacing
+from utils.files import check_apart, check_writable, replacing
 from utils.progress import duration
 from utils.stopping import UserError
 from utils.vectors import newest_checkpoint, read_checkpoint, read_text, split_checkpoint
@@ -345,8 +345,21 @@ def check_outputs(options):
         options.output.mkdir(parents=True, exist_ok=True)
         for path in paths:
             check_writable(path)
+        check_apart(paths, [options.vectors] if options.vectors else [])
+        if options.json is not None:
+            check_json(options.json)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
+
+
+def check_json(path):
+    """Raise UserError for the name of a save, and for a file that `--json` cannot have written."""
+    if saves.NAME.fullmatch(path.name):
+        raise UserError(f"{path} has the name of a save, so it is not overwritten")
+    if path.exists():
+        with open(path, "rb") as file:
+            if file.read(1) not in (b"{", b""):
+                raise UserError(f"{path} exists and was not made by --json; give another name")
 
 
 # ------------------------------------------------------------------------------------- the command

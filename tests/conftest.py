@@ -9,6 +9,7 @@ W2V_FULL_RUN=/path/to/folder python -m pytest   # with a run done before, as `fu
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import types
@@ -34,6 +35,14 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("project")
+
+
+# `nohup` and shells in the background have them ignored, which processes hand on to those that they
+# start, and tests send them to these. A handler is not handed on.
+for name in ("SIGINT", "SIGHUP"):
+    number = getattr(signal, name, None)
+    if number and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: None)
 
 
 # What only this package's file has, and the test modules that are about that file.

@@ -1,5 +1,7 @@
 """Processes beside this one: a picture drawn there, or here where that cannot be."""
 
+import contextlib
+import json
 import sys
 import time
 
@@ -72,6 +74,36 @@ def test_the_process_ends_with_the_with_block():
     with Drawer() as drawer:
         assert drawer._process.poll() is None
     assert drawer._process.poll() is not None
+
+
+HANGING = """
+import time
+from utils import apart, files, plot
+
+def save_word_plot(path, *others):
+    with files.replacing(path):
+        time.sleep(600)
+
+plot.save_word_plot = save_word_plot
+apart.serve_drawing()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX processes")
+def test_a_run_that_is_stopped_while_its_picture_is_written_leaves_nothing_of_it(
+    tmp_path, monkeypatch
+):
+    start = apart.start
+    monkeypatch.setattr(apart, "start", lambda _, **options: start(f"exec({HANGING!r})", **options))
+    with contextlib.suppress(KeyboardInterrupt), Drawer() as drawer:
+        request = json.dumps([str(tmp_path / "a.png"), GROUPS, VECTORS.tolist(), "", METADATA])
+        with drawer._process.stdin as file:
+            file.write(request.encode())
+        while not list(tmp_path.iterdir()) and drawer._process.poll() is None:
+            time.sleep(0.01)
+        assert drawer._process.poll() is None
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX processes")

@@ -343,9 +343,10 @@ def test_what_is_wrong_is_told_in_a_line_before_training(
     assert not list(novel.parent.glob("out/saved*"))
 
 
-def test_a_text_that_cannot_be_read_costs_no_saves(novel, run_here):
+def test_what_cannot_be_read_costs_no_saves(novel, run_here):
     out = novel.parent / "out"
     run_here("--corpus", novel, "--output", out, "--iterations", 10)
-    result = run_here("--corpus", "none.txt", "--output", out, "--fresh")
-    assert result.returncode == 1
-    assert (out / "saved_params_10.npy").exists()
+    for files in (["--corpus", "none.txt"], ["--corpus", novel, "--words", "none.txt"]):
+        result = run_here(*files, "--output", out, "--fresh")
+        assert result.returncode == 1
+        assert (out / "saved_params_10.npy").exists()

@@ -26,6 +26,7 @@ from conftest import ROOT, copy_code, edit, python_command, run_python
 
 import sgd as sgd_module
 from sgd import SaveError, newest_save, read_save, save_params, sgd
+from utils import files
 
 SEED = 20260101  # of the random moments
 KILLS = 30
@@ -61,12 +62,12 @@ def run_small(small, output, *more, **options):
     return run_python(*arguments_of(small, output, *more), cwd=small, timeout=60, **options)
 
 
-def start_small(small, output, *more):
+def start_small(small, output, *more, stdout=subprocess.PIPE):
     return subprocess.Popen(
         **python_command(*arguments_of(small, output, *more)),
         cwd=small,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
@@ -244,6 +245,13 @@ def wait_until_sigterm_is_caught(process):
         time.sleep(0.001)
 
 
+def processor_seconds(pid):
+    """Of a process, be it dead but not buried: the same however busy the machine is."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 @linux
 @pytest.mark.slow
 @pytest.mark.parametrize("name, status", [("SIGINT", 130), ("SIGTERM", 143)])
@@ -252,16 +260,20 @@ def test_a_signal_ends_the_run_at_any_moment_with_one_line(small, tmp_path, name
     rng = random.Random(f"{SEED} {name} {group}")
     for i in range(6):
         output, moment = tmp_path / str(i), rng.uniform(0, 1)
-        process = start_small(small, output, "--iterations", 100000)
+        process = start_small(small, output, "--iterations", 10**7, stdout=subprocess.DEVNULL)
         wait_until_sigterm_is_caught(process)
         while i % 2 and not list(output.glob("saved_params_*.npy")):
             time.sleep(0.001)
         time.sleep(moment)
-        began = time.monotonic()
+        before = processor_seconds(process.pid)
         (os.killpg if group else os.kill)(process.pid, getattr(signal, name))
-        _, errors = process.communicate(timeout=20)
+        deadline = time.monotonic() + 20
+        while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        took = processor_seconds(process.pid) - before
+        _, errors = process.communicate()
         since = "the first save" if i % 2 else "the start"
-        took = time.monotonic() - began
         print(f"{name} {moment:.2f} s after {since} took {took:.2f} s: {errors!r}")
         assert took < 1
         assert process.returncode == status
@@ -301,6 +313,36 @@ def test_the_worker_killed_is_one_line_and_the_training_goes_on(small, tmp_path)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143 and "run.py: stopped" in the_line(errors)
     assert vectors(tmp_path) == vectors(small / "expected")
+
+
+def interrupt_at(number, code):
+    """A function for `sys.settrace` that raises at the so many-th line of some code."""
+    count = itertools.count(1)
+
+    def trace(frame, event, argument):
+        if event == "line" and next(count) == number:
+            raise KeyboardInterrupt
+        return trace
+
+    return lambda frame, event, argument: trace if frame.f_code is code else None
+
+
+def test_an_interruption_at_any_line_of_writing_leaves_the_old_file_or_the_new(tmp_path):
+    path, contents_seen = tmp_path / "file", []
+    for number in itertools.count(1):
+        path.write_bytes(b"old")
+        before = sys.gettrace()
+        sys.settrace(interrupt_at(number, files.replacing.__wrapped__.__code__))
+        try:
+            with files.replacing(path) as file:
+                file.write(b"new")
+            break
+        except KeyboardInterrupt:
+            contents_seen.append(path.read_bytes())
+        finally:
+            sys.settrace(before)
+        assert list(tmp_path.iterdir()) == [path]
+    assert len(contents_seen) > 8 and set(contents_seen) <= {b"old", b"new"}
 
 
 # ------------------------------------------------------------------------------------- bad saves
@@ -805,6 +847,13 @@ def test_the_result_is_the_same_bits_and_nothing_is_said(small, tmp_path, name):
     assert vectors(output) == vectors(small / "expected")
     result = run_python(*flags, ROOT / "word2vec.py", cwd=tmp_path, **environment)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["run.py", "sentiment.py", "neighbours.py", "autograder"])
+def test_without_the_packages_it_says_what_installs_them(name):
+    result = run_python("-S", ROOT / name, "--help")  # a Python that has nothing of its site
+    assert result.returncode == 1
+    assert the_line(result.stderr).startswith(f"{name}: No module named 'numpy'; `make run` ")
 
 
 @posix

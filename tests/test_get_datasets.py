@@ -621,7 +621,7 @@ def start(tree, server):
     return subprocess.Popen(**command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -636,12 +636,12 @@ def test_interrupted_run_can_be_started_again(tree, name, code):
         process = start(tree, server)
         wait_for(lambda: server.requests)
         process.send_signal(getattr(signal, name))
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == code
         assert err == ("" if name == "SIGKILL" else "get_datasets: stopped; run it again\n")
         assert len(visible(folder)) == (name == "SIGKILL")  # the temporary folder
         again = start(tree, server)
-        _, err = again.communicate(timeout=10)
+        _, err = again.communicate(timeout=60)
         assert (again.returncode, err) == (0, "")
     assert_installed(folder / "stanfordSentimentTreebank")
     assert visible(folder) == ["stanfordSentimentTreebank"]
@@ -657,7 +657,7 @@ def test_second_of_two_at_once_waits_and_finds_the_data(tree):
         assert first.poll() is None
         server.gate.set()
         for process in (first, second):
-            out, err = process.communicate(timeout=10)
+            out, err = process.communicate(timeout=60)
             assert (process.returncode, err) == (0, "")
             assert "The data is in" in out
         assert server.requests == 1
@@ -669,7 +669,7 @@ def test_closed_output_is_no_traceback(tree):
     with Server(whole) as server:
         process = start(tree, server)
         process.stdout.close()
-        assert process.wait(10) == 141
+        assert process.wait(60) == 141
         assert process.stderr.read() == ""
         process.stderr.close()
 
@@ -689,7 +689,7 @@ def shell(tree, *arguments, sh="sh", cwd="/", **environment):
     command = [shutil.which(sh), str(tree / "get_datasets.sh"), *arguments]
     env = {**os.environ, **environment}
     result = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=30
+        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=60
     )
     return result.returncode, result.stdout, result.stderr
 

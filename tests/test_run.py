@@ -421,6 +421,47 @@ def test_a_run_in_this_process_leaves_signals_as_they_were(command):
             signal.signal(number, handler)
 
 
+@posix
+@pytest.mark.thorough
+def test_nohup_keeps_a_run_going_when_the_terminal_ends(start):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        started = start("--iterations", "100000000", "--textbook")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    started.send_signal(signal.SIGHUP)
+    for _ in range(3):
+        assert started.stdout.readline().startswith("iter ")
+    started.terminate()
+    _, error = started.communicate(timeout=60)
+    assert started.returncode == 143
+    assert the_one_line(error).startswith("run.py: stopped")
+
+
+@pytest.mark.parametrize("arguments", [["--iterations", "2"], ["--help"]], ids=" ".join)
+def test_a_process_that_runs_the_command_as_its_main_module_lives_on_as_before(process, arguments):
+    """As with `%run run.py` in Jupyter: Ctrl-C has to end what comes after."""
+    code = (
+        "import runpy, signal, sys\n"
+        "script, sys.argv = sys.stdin.read(), ['run.py', *sys.argv[1:]]\n"
+        "numbers = (signal.SIGINT, signal.SIGTERM)\n"
+        "before = [signal.getsignal(number) for number in numbers]\n"
+        "try:\n"
+        "    runpy.run_path(script, run_name='__main__')\n"
+        "except SystemExit as error:\n"
+        "    assert not error.code, error\n"
+        "assert [signal.getsignal(number) for number in numbers] == before\n"
+    )
+    done = subprocess.run(
+        **python_command("-c", code, *arguments, PYTHONPATH=process.project),
+        input=str(process.project / "run.py"),
+        cwd=process.work,
+        capture_output=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_run_needs_no_standard_output(process):
     closing = "import os, runpy, sys; os.close(1); sys.stdout = None; sys.argv = sys.argv[1:]; "
     closing += "runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -518,8 +559,13 @@ def test_a_step_that_is_too_large_is_an_error_of_one_line(command):
     result = command("--iterations", "50", "--step", "1e300")
     assert result.returncode == 1
     line = the_one_line(result.err)
-    assert "with step 1e+300" in line and "smaller step" in line
+    assert "with step 1e+300" in line and line.endswith("try a smaller step with --step")
     assert visible_files(command.work) == []
+    # Saves have their step, so that those of a run which blows up later are in the way of another.
+    for name in ("saved_params_60.npy", "saved_state_60.pickle"):
+        (command.work / name).write_bytes(b"")
+    line = the_one_line(command("--iterations", "50", "--step", "1e300").err)
+    assert "--step; use --output for another folder, or --fresh to remove the save in" in line
 
 
 @pytest.fixture
@@ -559,6 +605,7 @@ def test_saves_of_a_stand_in_are_set_aside_when_the_treebank_is_there(command):
     command.data.rename(command.data.parent / "rottenTomatoes")
     assert command("--iterations", "3").returncode == 0
     before = digests(command.work, 3)
+    (command.work / training.RECORD).write_text('{"corpus": "of somebody\'s sgd.py"}', "utf-8")
     shutil.rmtree(command.data.parent)
     write_treebank(command.data, make_sentences(PICTURE_WORDS))
     result = command("--iterations", "2")
@@ -566,6 +613,7 @@ def test_saves_of_a_stand_in_are_set_aside_when_the_treebank_is_there(command):
     aside = command.work / "saves_of_another_text_1"
     assert f"The saves of another text are kept in {aside.resolve()}" in result.out
     assert digests(aside, 3) == before
+    assert (aside / training.RECORD).exists()
     assert saves.saved_iterations(command.work) == [2]
 
 
@@ -583,14 +631,32 @@ def test_fresh_says_what_it_removes_and_how_long_it_took_to_make(command):
     assert saves.seconds_to_make(command.work) is None  # one save tells nothing
 
 
+@pytest.mark.parametrize(
+    "times, seconds",
+    [
+        ([1000, 1600, 90000, 90600], 2400),  # stopped for a day
+        ([1000, 1000, 1000, 1000], None),  # copies
+        ([1000, 2000, 1000, 2000], 4000),  # the clock was put back
+    ],
+)
+def test_what_saves_took_to_make_is_told_from_the_usual_time_between_two(tmp_path, times, seconds):
+    for number, time_of in enumerate(times, 1):
+        path = saves.params_file(tmp_path, 5000 * number)
+        path.write_bytes(b"")
+        os.utime(path, (time_of, time_of))
+    assert saves.seconds_to_make(tmp_path) == seconds
+
+
 def test_all_saves_can_be_removed_and_nothing_else(tmp_path):
     kept = [
         "word_vectors.png",
         "saved_params_x.npy",
         "saved_params_05.npy",
         "my_saved_params_5.npy",
+        "saved_settings.json.txt",
     ]
     gone = ["saved_params_5.npy", "saved_state_5.pickle", "saved_params_70.npy.tmp"]
+    gone.append(training.RECORD)
     for name in kept + gone:
         (tmp_path / name).write_bytes(b"")
     saves.remove_saves(tmp_path)
@@ -636,6 +702,39 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
     assert result.returncode == 1 and "is what this run reads" in result.err
 
 
+@pytest.mark.parametrize(
+    "exports",
+    [
+        ["--export", "a", "--animate", "./a"],
+        ["--export", "folder/vectors.tsv", "--export-projector", "folder"],
+        ["--animate", "folder/metadata.tsv", "--export-projector", "folder"],
+        ["--export", "word_vectors.png"],
+        ["--animate", "loss_curve.png", "--loss-curve"],
+        ["--export", "link"],
+    ],
+    ids=" ".join,
+)
+def test_two_things_are_not_written_to_one_file(picture_command, exports):
+    (picture_command.work / "link").symlink_to("word_vectors.png")
+    result = picture_command("--iterations", "2", "--overwrite", *exports)
+    assert result.returncode == 1
+    assert "is where something else is written; give another name" in the_one_line(result.err)
+    assert "Training" not in result.out
+    assert set(visible_files(picture_command.work)) <= {"link", "folder"}
+
+
+def test_neither_a_picture_nor_a_record_of_settings_is_taken_for_an_export(picture_command):
+    words = picture_command.work / "word_vectors.png"
+    words.write_text("great rain", encoding="utf-8")
+    result = picture_command("--iterations", "2", "--words", words)
+    assert result.returncode == 1 and "is what this run reads" in the_one_line(result.err)
+    assert words.read_text(encoding="utf-8") == "great rain"
+    words.unlink()
+    result = picture_command("--iterations", "2", "--export", training.RECORD, "--overwrite")
+    assert result.returncode == 1 and "has the name of a save" in the_one_line(result.err)
+    assert visible_files(picture_command.work) == []
+
+
 def test_an_export_that_cannot_be_written_is_named_by_its_own_path(command):
     result = command("--iterations", "2", "--export", "no/such/folder/vectors.txt")
     assert result.returncode == 1
@@ -648,6 +747,7 @@ def test_an_export_that_cannot_be_written_is_named_by_its_own_path(command):
     [
         (["--dimension", "1000000000000000000"], "vectors of 1,000,000,000,000,000,000 numbers"),
         (["--negatives", "1000000000000"], "the 1,000,000,000,000 negatives of each of"),
+        (["--repeats", "1000000000000"], "1,000,000,000,000 repeats of the text"),
     ],
 )
 def test_what_does_not_fit_into_memory_is_a_line_with_what_is_needed(command, arguments, what):

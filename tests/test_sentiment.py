@@ -320,6 +320,23 @@ def test_a_picture_that_cannot_be_replaced_is_named_before_anything_is_computed(
     assert "cannot write sentiment_confusion.png: " in err
 
 
+def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
+    write_text("v.txt", ["w1", "w2"], np.eye(2))
+    Path("notes").write_text("not to be lost", encoding="utf-8")
+    Path("new").write_bytes(b"")
+    for path, why in (
+        ("v.txt", "v.txt is what this run reads"),
+        ("saved_params_5.npy", "has the name of a save"),
+        ("./sentiment_errors.txt", "is where something else is written"),
+        ("notes", "notes exists and was not made by --json"),
+    ):
+        status, out, err = small("--vectors", "v.txt", "--json", path)
+        assert (status, out, err.count("\n")) == (1, "", 1) and why in err
+    assert Path("notes").read_text(encoding="utf-8") == "not to be lost"
+    for _ in range(2):
+        assert small("--vectors", "v.txt", "--json", "new")[0] == 0
+
+
 def test_the_sweep_trains_and_prints_a_table(small, monkeypatch, capsys):
     monkeypatch.setattr(sentiment, "SWEEP", ((2, 20, 0.3), (3, 30, 3)))
     folder = sentiment.run.get_datasets.ensure_dataset()

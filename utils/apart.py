@@ -14,6 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from utils import stopping
+
+PATIENCE = 5  # seconds for a process to tidy up
 ROOT = str(Path(__file__).resolve().parents[1])
 
 
@@ -63,6 +66,9 @@ class Drawer:
 
     def __exit__(self, *exception):
         if self._process is not None:
+            self._process.terminate()  # it may be writing, and takes that back
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(PATIENCE)
             end(self._process)
 
     def save_word_plot(self, path, groups, vectors, title, metadata=None):
@@ -84,4 +90,5 @@ def serve_drawing():
     from utils.plot import save_word_plot
 
     path, groups, vectors, title, metadata = json.load(sys.stdin.buffer)
+    stopping.handle_signals(stopping.raise_stopped)  # for no half a picture to be left
     json.dump(save_word_plot(path, groups, np.array(vectors), title, metadata), sys.stdout)

@@ -6,9 +6,12 @@ import errno
 import gzip
 import io
 import os
+import secrets
 import tempfile
 import zlib
 from pathlib import Path
+
+from utils.stopping import UserError
 
 GZIP = b"\x1f\x8b"  # the first bytes of each such file
 
@@ -63,26 +66,21 @@ def replacing(path, mode="wb", **options):
     If the block raises, or the process is killed, whatever was at `path` stays as it was.
     """
     path = Path(path)
-    with errors_naming(path):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    # Its name is known before it is there, so that no signal comes too early for it to be removed.
+    temporary = path.parent / f"{path.name}.{secrets.token_hex(4)}.tmp"
     try:
-        with open(descriptor, mode, **options) as file:
+        with errors_naming(path):
+            file = open(temporary, mode.replace("w", "x"), **options)  # noqa: SIM115
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         with errors_naming(path):
-            os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp lets nobody else read it
             os.replace(temporary, path)
     except BaseException:
-        os.remove(temporary)
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
         raise
-
-
-def current_umask():
-    """The permissions that new files are not given; there is no way but to set it and back."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def check_writable(path):
@@ -92,6 +90,22 @@ def check_writable(path):
         raise OSError(errno.EEXIST, "what is there is not a file", str(path))
     with errors_naming(path), tempfile.TemporaryFile(dir=path.parent):
         pass
+
+
+def check_apart(outputs, inputs):
+    """Raise UserError if two things would be written to one file, or one to a file that is read."""
+    for number, path in enumerate(outputs):
+        if any(is_same_file(path, other) for other in inputs):
+            raise UserError(f"{path} is what this run reads, so it is not overwritten")
+        if any(is_same_file(path, other) for other in outputs[:number]):
+            raise UserError(f"{path} is where something else is written; give another name")
+
+
+def is_same_file(one, other):
+    """Whether two paths lead to one file, which need not be there."""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 @contextlib.contextmanager

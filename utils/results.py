@@ -13,12 +13,14 @@ from functools import partial
 import numpy as np
 
 from utils import saves
-from utils.files import check_writable, read_lines, try_lock
+from utils.files import check_apart, check_writable, read_lines, try_lock
 from utils.progress import LossCurve
 from utils.stopping import UserError
 from utils.vectors import PROJECTOR_FILES, is_export, is_projector, write_projector, write_text
 from utils.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
 
+WORDS_PICTURE, LOSS_PICTURE = "word_vectors.png", "loss_curve.png"
+LOCK = ".run.lock"
 ANNEAL_EVERY = 20000  # iterations after which the assignment's sgd halves the step
 
 
@@ -29,7 +31,7 @@ def output_folder(settings, options):
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(open(folder / ".run.lock", "ab"))
+            lock = stack.enter_context(open(folder / LOCK, "ab"))
             if not try_lock(lock):
                 where = folder.resolve()
                 raise UserError(f"another run is at work in {where}; wait, or use --output")
@@ -45,30 +47,29 @@ def check_exports(settings, options):
 
     Makes the projector's folder.
     """
-    kinds = {options.export: is_export, options.animate: is_gif}
+    folder = options.export_projector
+    exports = [(options.export, is_export), (options.animate, is_gif)]
+    if folder is not None:
+        exports += [(folder / name, lambda _: is_projector(folder)) for name in PROJECTOR_FILES]
+    exports = [(path, is_ours) for path, is_ours in exports if path is not None]
+    others = [options.output / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)]
+    inputs = [path for path in (settings.corpus, options.words) if path is not None]
     try:
-        for path, is_ours in kinds.items():
-            if path is not None:
-                check_writable(path)
-                check_replaceable(path, is_ours, settings, options)
-        folder = options.export_projector
-        if folder:
+        if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            for path in (folder / name for name in PROJECTOR_FILES):
-                check_writable(path)
-                check_replaceable(path, lambda _: is_projector(folder), settings, options)
+        check_apart([*others, *(path for path, _ in exports)], inputs)
+        for path, is_ours in exports:
+            check_writable(path)
+            check_replaceable(path, is_ours, options.overwrite)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
-def check_replaceable(path, is_ours, settings, options):
-    """Raise UserError if a file is an input or a save, or without --overwrite another one's."""
-    for kept in (settings.corpus, options.words):
-        if kept is not None and path.exists() and kept.exists() and path.samefile(kept):
-            raise UserError(f"{path} is what this run reads, so it is not overwritten")
+def check_replaceable(path, is_ours, overwrite=False):
+    """Raise UserError for the name of a save, and unless told for a file of any other origin."""
     if saves.NAME.fullmatch(path.name):
         raise UserError(f"{path} has the name of a save, so it is not overwritten")
-    if path.exists() and not options.overwrite and not is_ours(path):
+    if path.exists() and not overwrite and not is_ours(path):
         raise UserError(f"{path} exists and was not made by this option; see --overwrite")
 
 
@@ -112,9 +113,9 @@ class Gallery:
                 if path is not None
             }
         if self._words:
-            jobs[folder / "word_vectors.png"] = partial(self._draw_words, wordVectors, parameters)
+            jobs[folder / WORDS_PICTURE] = partial(self._draw_words, wordVectors, parameters)
         if options.loss_curve:
-            jobs[folder / "loss_curve.png"] = self._draw_loss
+            jobs[folder / LOSS_PICTURE] = self._draw_loss
         if options.animate:
             jobs[options.animate] = partial(self._draw_animation, wordVectors)
 

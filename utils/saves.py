@@ -4,11 +4,14 @@ assignment's, and what can be said of them without `sgd.py`, which may be somebo
 
 import os
 import re
+import statistics
 from pathlib import Path
 
 from utils.progress import duration
 
-NAME = re.compile(r"saved_(params_[1-9][0-9]*\.npy|state_[1-9][0-9]*\.pickle)(\.tmp)?")
+NAME = re.compile(
+    r"saved_(params_[1-9][0-9]*\.npy|state_[1-9][0-9]*\.pickle)(\.tmp)?|saved_settings\.json"
+)
 
 
 def params_file(folder, iteration):
@@ -36,14 +39,15 @@ def newest_save(folder, most=float("inf")):
 def seconds_to_make(folder):
     """About how many seconds of training the saves in a folder took; None if one cannot tell.
 
-    From the times of the first and the last: what came before the first went at the same pace.
+    From the times of the files: all went at the pace that is usual between two of them. So a night
+    in which the run was stopped does not count. Copies may have the time of the copying only.
     """
     iterations = saved_iterations(folder)
-    if len(iterations) < 2:
-        return None
-    first, last = iterations[0], iterations[-1]
-    times = [params_file(folder, n).stat().st_mtime for n in (first, last)]
-    return max(0.0, times[1] - times[0]) * last / (last - first)
+    times = [params_file(folder, n).stat().st_mtime for n in iterations]
+    pairs = zip(iterations, times, iterations[1:], times[1:])
+    paces = [(end - begin) / (n - m) for m, begin, n, end in pairs]
+    seconds = statistics.median_low(paces) * iterations[-1] if paces else 0
+    return seconds if seconds >= 1 else None
 
 
 def describe(folder):

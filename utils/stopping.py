@@ -11,14 +11,15 @@ Only the standard library is imported here, for it to be quick.
 """
 
 import contextlib
+import functools
 import os
 import signal
 import sys
 
-# Ctrl-C, the request to end, and the end of the terminal, which Windows does not have
-SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
+SIGNALS = [signal.SIGINT, signal.SIGTERM]  # Ctrl-C, and the request to end
+# The end of the terminal, which Windows does not have, and which `nohup` has ignored
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+    SIGNALS.append(signal.SIGHUP)
 
 
 class UserError(Exception):
@@ -63,8 +64,22 @@ def handle_signals(handler):
 
 
 def exit_when_signalled(name):
-    """From now on, a signal ends the process at once."""
-    handle_signals(EndProcess(name))
+    """From now on, a signal ends the process at once, if it is there for the command of this name.
+
+    It is not where `%run` of IPython runs a command: that process lives on. A missing package is a
+    line from now on, too.
+    """
+    if any(os.path.basename(os.path.normpath(argument)) == name for argument in sys.orig_argv):
+        handle_signals(EndProcess(name))
+        sys.excepthook = functools.partial(say_what_is_missing, name)
+
+
+def say_what_is_missing(name, kind, error, traceback):
+    """Say which package a command lacks, as `sys.excepthook`, which shows all else as it does."""
+    if issubclass(kind, ModuleNotFoundError):
+        say(f"{name}: {error}; `make run` installs what is needed, and .venv/bin/python has it")
+    else:
+        sys.__excepthook__(kind, error, traceback)
 
 
 def is_terminal(stream):
@@ -93,8 +108,8 @@ def run_command(name, action, advice=lambda: ""):
 
     1 for `UserError`, whose message is the line, for errors of the system and for a lack of memory;
     128 and its number for a signal, with `advice()` in the line. Leaves signals as it finds them,
-    but ignored in a process that has called `exit_when_signalled`: that is about to end, and there
-    is nothing left to be stopped.
+    but ignored where `exit_when_signalled` has set them: that process is about to end, and there is
+    nothing left to be stopped.
     """
     before = handle_signals(raise_stopped)
     if hasattr(sys.stdout, "reconfigure"):

@@ -120,6 +120,10 @@ class Corpus:
         threshold = SUBSAMPLE_THRESHOLD * self.frequencies.sum()
         return np.maximum(0, 1 - np.sqrt(threshold / self.frequencies))
 
+    def tokens_kept(self):
+        """How many tokens of the text subsampling is expected to keep."""
+        return int(np.sum(self.frequencies[:-1] * (1 - self.rejectProb()[:-1])))
+
     def subsample(self):
         """The repeated, subsampled `Sentences` that windows are taken from.
 

@@ -139,8 +139,8 @@ def split_checkpoint(wordVectors, words, path):
     if len(wordVectors) != 2 * V:
         raise VectorsError(
             f"{path} has the vectors of {len(wordVectors) // 2:,} words, but the sentences here "
-            f"have {V:,}: it was trained on another text; export its vectors with run.py --export, "
-            "and give them with --vectors"
+            f"have {V:,}: it was trained on another text; train on this one with run.py, or export "
+            "the vectors with run.py --export and give them with --vectors"
         )
     return wordVectors[:V], wordVectors[V:]
 
