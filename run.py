@@ -212,6 +212,7 @@ def run(settings, options):
     folder = options.output
     handed_in.load("word2vec")  # what is wrong with these two is better said at once
     sgd = handed_in.load("sgd")
+    handed_in.fingerprint()  # before they are changed, for getting the data may take a while
     with results.output_folder(settings, options), Drawer() as drawer:
         with Worker() as worker:  # both start up while the data is loaded
             dataset, name = load_text(settings)

@@ -6,8 +6,9 @@
 An iteration touches some 1,250 of the treebank's 39,078 rows. The functions of a word2vec.py, which
 return dense gradients, are handed just the words of a minibatch, as a vocabulary of its own: the
 same functions, the same result to rounding, at a fraction of the cost. Their `dataset` gives out
-what the sampler has drawn. That is only right for functions that draw as the assignment does and
-leave their arguments alone: `check` finds out, with a dataset that draws for itself.
+what the sampler has drawn. That is only right for functions that draw as the assignment does, leave
+their arguments alone and ask for nothing else: `check` finds out, with a dataset that draws for
+itself.
 """
 
 import contextlib
@@ -84,13 +85,15 @@ class Functions:
             loss, gradient = self._wrapper(
                 self._skipgram, tokens, wordVectors, dataset, self.window, self._loss
             )
-            loss, gradient = float(loss), np.asarray(gradient, dtype=np.float64)
+            loss, gradient = np.float64(loss), np.asarray(gradient, dtype=np.float64)
+        if loss.shape != ():
+            raise UserError(f"word2vec.py: the loss has shape {loss.shape}, it is no number")
         if gradient.shape != wordVectors.shape:
             raise UserError(
                 f"word2vec.py: the gradient has shape {gradient.shape}, but the vectors "
                 f"{wordVectors.shape}"
             )
-        return loss, gradient
+        return float(loss), gradient
 
 
 # ------------------------------------------------------------------------------------- training
@@ -159,17 +162,28 @@ class Textbook:
     def __call__(self, wordVectors, minibatch):
         V = len(wordVectors) // 2
         problem = small_problem(minibatch, V)
-        names = [self._words[word] for word in problem.words]
         rows = np.concatenate((problem.words, V + problem.words))
-        dataset = DrawnDataset(problem, names)
-        tokens = {name: number for number, name in enumerate(names)}
-        state = random.getstate()  # they draw the size of each window again
-        with contextlib.suppress(DrawsDiffer):
-            loss, gradient = self._functions(tokens, wordVectors[rows], dataset)
-            random.setstate(state)
-            if dataset.is_used_up():
-                return loss, (rows, gradient)
-        raise UserError("word2vec.py no longer draws as it did when the run began")
+        names = [self._words[word] for word in problem.words]
+        try:
+            loss, gradient = solve(self._functions, problem, names, wordVectors[rows])
+        except DrawsDiffer:
+            raise UserError("word2vec.py no longer draws as it did when the run began") from None
+        return loss, (rows, gradient)
+
+
+def solve(functions, problem, names, vectors):
+    """Loss and gradient (2W, D) of a `SmallProblem` whose words have these names.
+
+    Raises `DrawsDiffer` if functions do not take just what was drawn. `random` is left as it was.
+    """
+    dataset = DrawnDataset(problem, names)
+    tokens = {name: number for number, name in enumerate(names)}
+    state = random.getstate()  # they draw the size of each window again
+    loss, gradient = functions(tokens, vectors, dataset)
+    random.setstate(state)
+    if not dataset.is_used_up():
+        raise DrawsDiffer
+    return loss, gradient
 
 
 def textbook_objective(functions, dataset):
@@ -198,47 +212,56 @@ class Verdict(NamedTuple):
 class LiveDataset:
     """A dataset in a small vocabulary that draws for itself, from `random`.
 
-    `tokens` has its words with their numbers, and `drawn` all that was drawn so far.
+    `drawn` has all that was drawn so far; more than `most` draws are `DrawsDiffer`.
     """
 
-    def __init__(self, dataset, words):
-        self.tokens = {dataset.words[word]: number for number, word in enumerate(words)}
+    def __init__(self, dataset, words, most=float("inf")):
         self.drawn = []
-        self._dataset = dataset
+        self._dataset, self._most = dataset, most
+        self._tokens = {dataset.words[word]: number for number, word in enumerate(words)}
         self._numbers = {word: number for number, word in enumerate(words.tolist())}
+
+    def tokens(self):
+        return self._tokens
 
     def getRandomContext(self, C=5):
         center, context = self._dataset.getRandomContext(C)
-        if not self.tokens.keys() >= {center, *context}:
+        if not self._tokens.keys() >= {center, *context}:
             raise DrawsDiffer
-        self.drawn.append((center, *context))
+        self._keep((center, *context))
         return center, context
 
     def sampleTokenIdx(self):
         number = self._numbers.get(self._dataset.sampleTokenIdx())
         if number is None:
             raise DrawsDiffer
-        self.drawn.append(number)
+        self._keep(number)
         return number
+
+    def _keep(self, draw):
+        self.drawn.append(draw)
+        if len(self.drawn) > self._most:  # perhaps they never end
+            raise DrawsDiffer
 
 
 def draw_as_the_assignment(dataset, window, negatives):
-    """Draw a minibatch from a `LiveDataset`, as the functions of the assignment do."""
+    """Draw a minibatch from a `LiveDataset`, as the functions of the assignment do; the draws."""
     for _ in range(BATCH_SIZE):
         _, context = dataset.getRandomContext(random.randint(1, window))
         for word in context:
             missing = negatives
             while missing:
-                missing -= dataset.sampleTokenIdx() != dataset.tokens[word]
+                missing -= dataset.sampleTokenIdx() != dataset.tokens()[word]
+    return dataset.drawn
 
 
-def check(functions, dataset, D, fast_loss):
+def check(functions, dataset, D, fast_loss, on_all_words=False):
     """Compare a word2vec.py with the fast path, on minibatches of the dataset and of a crowd.
 
     At random vectors (2W, D), since the run's own begin with outside vectors of zero, which hide
     mistakes. The crowd is a text of few words: there negatives are drawn twice, and the outside
-    word several times in a row, all the time. `random` is left as it was found, the dataset's
-    subsample drawn.
+    word several times in a row, all the time. Both generators are left as they were found, the
+    dataset's subsample drawn.
 
     Parameters
     ----------
@@ -248,6 +271,9 @@ def check(functions, dataset, D, fast_loss):
         The dimension of the vectors.
     fast_loss : callable or None
         Takes all vectors and a `Minibatch`, as `Textbook` does; None compares the draws alone.
+    on_all_words : bool
+        Compare on whole arrays, without the crowd: for functions that fail on the words of a
+        minibatch alone, or keep something of one vocabulary that is not right for the next.
 
     Returns
     -------
@@ -260,19 +286,17 @@ def check(functions, dataset, D, fast_loss):
     """
     with reported("word2vec.py"):
         functions.check_sigmoid()
-    state = random.getstate()
+    state, numpy_state = random.getstate(), np.random.get_state()
     dataset.subsample()
+    texts = [dataset] * MINIBATCHES_CHECKED + ([] if on_all_words else [crowd()])
     try:
-        samplers = [
-            BulkSampler(corpus, functions.window, functions.negatives)
-            for corpus in (dataset, crowd())
-        ]
-        verdicts = [
-            check_minibatch(functions, sampler, D, fast_loss)
-            for sampler in samplers[:1] * MINIBATCHES_CHECKED + samplers[1:]
-        ]
+        verdicts = []
+        for text in texts:
+            sampler = BulkSampler(text, functions.window, functions.negatives)
+            verdicts.append(check_minibatch(functions, sampler, D, fast_loss, on_all_words))
     finally:
         random.setstate(state)
+        np.random.set_state(numpy_state)
     differences = [verdict.difference for verdict in verdicts if verdict.difference]
     reasons = [verdict.whole for verdict in verdicts if verdict.whole]
     seconds = min(verdict.seconds for verdict in verdicts[:MINIBATCHES_CHECKED])
@@ -287,36 +311,59 @@ def crowd():
     return corpus
 
 
-def check_minibatch(functions, sampler, D, fast_loss):
+def check_minibatch(functions, sampler, D, fast_loss, on_all_words):
     """The `Verdict` on the minibatch that is drawn from the present state of `random`."""
-    dataset = sampler.dataset
+    dataset, V = sampler.dataset, len(sampler.dataset.words)
     before = random.getstate()
-    windows = sampler.draw(BATCH_SIZE)
+    minibatch = lay_out(sampler.draw(BATCH_SIZE), V, BATCH_SIZE)[0]
     after = random.getstate()
-    minibatch = lay_out(windows, len(dataset.words), BATCH_SIZE)[0]
-    words = small_problem(minibatch, len(dataset.words)).words
-    expected_draws, draws = LiveDataset(dataset, words), LiveDataset(dataset, words)
-    random.setstate(before)
-    draw_as_the_assignment(expected_draws, functions.window, functions.negatives)
+    problem = small_problem(minibatch, V)
+    words, live, drawn = np.arange(V), dataset, None
+    if not on_all_words:
+        words = problem.words
+        random.setstate(before)
+        drawn = draw_as_the_assignment(
+            LiveDataset(dataset, words), functions.window, functions.negatives
+        )
+        live = LiveDataset(dataset, words, most=len(drawn))
 
     vectors = np.random.default_rng(0).normal(scale=0.5, size=(2 * len(words), D))
     random.setstate(before)
-    began, given = time.perf_counter(), vectors.copy()
+    began, given, names = time.perf_counter(), vectors.copy(), list(live.tokens())
     with contextlib.suppress(DrawsDiffer):
-        actual = functions(draws.tokens, given, draws)
+        loss, gradient = functions(live.tokens(), given, live)
+        actual = loss, gradient.copy()  # which may be an array of theirs, used again and again
     seconds = time.perf_counter() - began
     difference = whole = ""
-    if draws.drawn != expected_draws.drawn or random.getstate() != after:
+    if random.getstate() != after or (drawn is not None and live.drawn != drawn):
         difference, whole = "it draws other windows or negatives", "it draws in its own way"
     elif not np.array_equal(given, vectors):
         difference, whole = "it changes the vectors it is given", "it changes its arguments"
-    elif fast_loss is not None:
-        expected = dense(
-            fast_loss(vectors, renumbered(minibatch, words, len(dataset.words))), vectors
-        )
-        difference = first_difference(actual, expected, list(draws.tokens))
+    else:
+        if on_all_words:
+            whole = "it needs more than the words of a minibatch"
+        else:
+            began = time.perf_counter()
+            if not is_small_problem_enough(functions, problem, names, vectors, actual):
+                whole = "it needs the size of each window"
+            seconds = min(seconds, time.perf_counter() - began)
+        if fast_loss is not None:
+            expected = dense(fast_loss(vectors, renumbered(minibatch, words, V)), vectors)
+            difference = first_difference(actual, expected, names)
     random.setstate(after)
     return Verdict(difference, whole, seconds)
+
+
+def is_small_problem_enough(functions, problem, names, vectors, expected):
+    """Whether functions give the same on a `SmallProblem`, where windows have any sizes."""
+    try:
+        actual = solve(functions, problem, names, vectors)
+    except UserError:
+        return False
+    return all(
+        np.allclose(*both, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        for both in zip(actual, expected)
+    )
 
 
 def renumbered(minibatch, words, V):
@@ -343,7 +390,8 @@ def first_difference(actual, expected, names):
     differences = np.abs(actual[1] - expected[1])
     if np.all(differences <= TOLERANCE * max(1, np.abs(expected[1]).max())):  # nan fails
         return ""
-    row, column = np.unravel_index(np.nanargmax(differences), differences.shape)
+    differences[np.isnan(differences)] = np.inf
+    row, column = np.unravel_index(np.argmax(differences), differences.shape)
     which, word = ("outside", row - len(names)) if row >= len(names) else ("centre", row)
     return (
         f"the {which} gradient at {names[word]!r} is {actual[1][row, column]:.8g}, "

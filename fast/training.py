@@ -61,9 +61,9 @@ def textbook_objective(dataset, settings):
     return textbook.textbook_objective(their_functions(settings), dataset)
 
 
-def their_functions(settings):
-    """The functions of the word2vec.py that is here."""
-    word2vec = handed_in.load("word2vec")
+def their_functions(settings, afresh=False):
+    """The functions of the word2vec.py that is here, perhaps without what they have kept."""
+    word2vec = handed_in.load("word2vec", afresh)
     return textbook.Functions(word2vec, settings.loss, settings.window, settings.negatives)
 
 
@@ -73,13 +73,20 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     That is found out by comparing word2vec.py with the fast path, on some minibatches.
     """
     functions = their_functions(settings)
-    start = random.getstate()
+    start, numpy_start = random.getstate(), np.random.get_state()
     fast = fast_loss(settings)
     f = fast_objective(
         dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words)
     )
     f.begin()
-    verdict = textbook.check(functions, dataset, settings.dimension, fast)
+    try:
+        verdict = textbook.check(functions, dataset, settings.dimension, fast)
+    except UserError as error:
+        functions = their_functions(settings, afresh=True)
+        try:
+            verdict = textbook.check(functions, dataset, settings.dimension, fast, True)
+        except UserError:
+            raise error from None
     agrees = fast is not None and not verdict.difference
     if agrees and not by_textbook:
         log("word2vec.py agrees with the fast path, which computes the same in seconds")
@@ -87,6 +94,7 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     if settings.float32:
         raise UserError("--float32 is for the fast path, from which this word2vec.py differs")
 
+    log(what_differs(verdict, fast))
     whole, seconds = verdict.whole, verdict.seconds
     if settings.loss == "naive-softmax":
         whole = "the naive softmax touches every outside vector"
@@ -98,7 +106,7 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
         seconds = textbook.seconds_of(f, initial_vectors(len(dataset.words), settings))
         dataset.forget_subsample()
         random.setstate(start)
-    log(what_differs(verdict, fast))
+        np.random.set_state(numpy_start)
     slowly = f" on whole arrays ({whole})" if whole else ""
     time = duration(seconds * settings.iterations)
     log(f"Training by the functions of word2vec.py{slowly}: about {time} in all")
@@ -150,6 +158,12 @@ def train(dataset, settings, folder, worker=None, progress=None, by_textbook=Fal
                 settings=in_saves,
             )
         log("sgd.py takes the course's seven arguments: it prints and saves in its own way")
+        newest = saves.newest_save(folder)
+        if newest and newest < settings.iterations:
+            log(
+                f"It goes on from {saves.params_file(folder, newest)}; the course's halves the "
+                "step by a fraction then, and ends elsewhere than a run that was never stopped"
+            )
         return handed_in.call_seven_arguments(
             sgd, f, wordVectors, settings.step, settings.iterations, folder, progress
         )

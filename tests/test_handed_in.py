@@ -3,6 +3,7 @@
 python -m pytest tests/test_handed_in.py
 """
 
+import functools
 import hashlib
 import random
 import re
@@ -98,6 +99,46 @@ def test_somebodys_sgd_goes_on_from_its_save_with_the_subsample_of_the_first_run
 
 
 @pytest.mark.thorough
+def test_on_whole_arrays_somebodys_sgd_goes_on_with_the_subsample_of_the_first_run(
+    run_with, tmp_path
+):
+    sgd = solutions.SGD.replace("EVERY = 5000", "EVERY = 10").replace(
+        "done / 20000", "done // 20000"
+    )
+    files = {"word2vec": solutions.solution("loops", "if for while"), "sgd": sgd}
+    whole = run_with("--iterations", 20, "--output", tmp_path / "whole", **files)
+    assert whole.returncode == 0 and "It goes on from" not in whole.stdout
+    run_with("--iterations", 10)
+    rest = run_with("--iterations", 20)
+    assert f"It goes on from {tmp_path / 'out' / 'saved_params_10.npy'}; the course" in rest.stdout
+    names = [tmp_path / folder / "saved_params_20.npy" for folder in ("whole", "out")]
+    np.testing.assert_array_equal(*map(np.load, names))
+
+
+@pytest.mark.thorough
+def test_somebodys_sgd_does_not_go_on_from_a_save_beyond_the_last_iteration(run_with, tmp_path):
+    sgd = solutions.SGD.replace("EVERY = 5000", "EVERY = 20")
+    assert run_with("--iterations", 40, sgd=sgd).returncode == 0
+    picture = (tmp_path / "out" / "word_vectors.png").read_bytes()
+    done = run_with("--iterations", 20)
+    assert done.returncode == 1
+    assert "from the newest save, which is beyond iteration 20; use --output" in done.stderr
+    assert (tmp_path / "out" / "word_vectors.png").read_bytes() == picture
+
+
+@pytest.mark.thorough
+def test_functions_that_keep_something_of_the_first_vocabulary_are_compared_afresh(run_with):
+    text = solutions.solution("loops").replace(
+        "    c = word2Ind[currentCenterWord]\n",
+        "    word2Ind = kept.setdefault('tokens', word2Ind)\n    c = word2Ind[currentCenterWord]\n",
+    )
+    done = run_with("--iterations", 20, "--textbook", word2vec="kept = {}\n" + text)
+    assert done.returncode == 0, done.stderr
+    assert "word2vec.py agrees with the fast path\n" in done.stdout
+    assert "on whole arrays (it needs more than the words of a minibatch)" in done.stdout
+
+
+@pytest.mark.thorough
 def test_wrong_functions_train_what_they_say_and_not_what_is_right(run_with, tmp_path):
     text = solutions.solution("loops", "repeated negatives once")
     done = run_with("--iterations", 60, word2vec=text)
@@ -165,7 +206,13 @@ def test_functions_that_draw_in_their_own_way_get_whole_arrays(run_with):
             "import nothing_of_that_name\n",
             "in <module>: ModuleNotFoundError: No module",
         ),
-        ("word2vec", "raise SystemExit(3)\n", "word2vec.py ends the process when it is imported"),
+        (
+            "word2vec",
+            "raise SystemExit(3)\n",
+            "word2vec.py, line 1, in <module>: it ends the process",
+        ),
+        ("word2vec", "\0", "run.py: word2vec.py: source code string cannot contain null bytes"),
+        ("sgd", "assert False\n", "run.py: sgd.py, line 1, in <module>: AssertionError"),
         ("sgd", "1 / 0\n", "sgd.py, line 1, in <module>: ZeroDivisionError: division by zero"),
         (
             "sgd",
@@ -213,6 +260,30 @@ def test_files_changed_during_training_do_no_harm(run_with, project, tmp_path):
     assert (project / "word2vec.py").read_text(encoding="utf-8") == "1 / 0"
 
 
+@pytest.mark.thorough
+def test_a_save_is_of_the_files_as_they_were_before_the_text_was_read(run_with, project, tmp_path):
+    files = {
+        "word2vec": solutions.solution("loops"),
+        "sgd": solutions.SGD.replace("EVERY = 5000", "EVERY = 20"),
+    }
+    (project / "slow.py").write_text(
+        "import run\n"
+        "load_text = run.load_text\n"
+        "def changing(settings):\n"
+        "    open('word2vec.py', 'a').write('# changed')\n"
+        "    return load_text(settings)\n"
+        "run.load_text = changing\n"
+        "run.main()\n",
+        encoding="utf-8",
+    )
+    options = ["--corpus", tmp_path / "text.txt", "--words", tmp_path / "words.txt"]
+    options += ["--output", tmp_path / "out", "--iterations", 20]
+    assert run_with(*options, script="slow.py", **files).returncode == 0
+    assert (project / "word2vec.py").read_text(encoding="utf-8").endswith("# changed")
+    done = run_with("--iterations", 40, **files)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_checks_of_others_work_with_our_utils(run_with):
     done = run_with("sigmoid", word2vec=solutions.solution("loops"), script="word2vec.py")
     assert (done.returncode, done.stdout) == (0, "sigmoid\nsigmoid is fine\n")
@@ -226,15 +297,33 @@ def test_an_sgd_that_returns_nothing_is_told(tmp_path):
         handed_in.call_seven_arguments(sgd, None, np.zeros((2, 2)), 0.3, 1, tmp_path, None)
 
 
-def test_the_fingerprint_is_of_both_files(monkeypatch, tmp_path):
+def test_a_gradient_that_is_not_finite_ends_the_training(tmp_path):
+    sgd = types.ModuleType("sgd")
+    exec(solutions.SGD, sgd.__dict__)
+    losses = []
+
+    def f(x):
+        losses.append(1.0)
+        return 1.0, (np.array([0]), np.full((1, 2), np.nan if len(losses) == 3 else 0.1))
+
+    with pytest.raises(UserError, match="no longer finite at iteration 3"):
+        handed_in.call_seven_arguments(sgd, f, np.zeros((2, 2)), 0.3, 9, tmp_path, losses.append)
+    assert losses == [1.0] * 3
+
+
+def test_the_fingerprint_is_of_both_files_as_they_were_first(monkeypatch, tmp_path):
     monkeypatch.setattr(handed_in, "FOLDER", tmp_path)
+    monkeypatch.setattr(handed_in, "digest", functools.cache(handed_in.digest.__wrapped__))
     seen = set()
     for word2vec, sgd in ("ab", "ac", "cb", "ba"):
         (tmp_path / "word2vec.py").write_bytes(word2vec.encode())
         (tmp_path / "sgd.py").write_bytes(sgd.encode())
+        handed_in.digest.cache_clear()
         seen.add(handed_in.fingerprint())
     assert len(seen) == 4
     (tmp_path / "sgd.py").write_bytes(b"x\r\ny\r\n")
+    assert handed_in.fingerprint() in seen
+    handed_in.digest.cache_clear()
     assert handed_in.digest("sgd") == hashlib.sha256(b"x\ny\n").hexdigest()
 
 

@@ -44,6 +44,12 @@ def functions(text, loss=NEG, window=5, negatives=10):
     return Functions(word2vec if text is None else module_of(text), loss, window, negatives)
 
 
+def replace_once(text, old, new):
+    """The text with what stands in it once replaced."""
+    assert text.count(old) == 1, old
+    return text.replace(old, new)
+
+
 def right_ones():
     """Texts of right solutions by name; None is our own."""
     return {"ours": None, **{style: solutions.solution(style) for style in solutions.STYLES}}
@@ -110,11 +116,16 @@ def test_what_differs_is_told_with_both_numbers_and_the_word(corpus):
 
 
 @pytest.mark.parametrize("text", [None, solutions.solution("loops", "if for while")])
-def test_the_check_leaves_random_as_it_was(corpus, text):
+def test_the_check_leaves_both_generators_as_they_were(corpus, text):
     random.seed(11)
+    np.random.seed(11)
     before = random.getstate()
+    text = text and text.replace("    u_o = ", "    np.random.rand()\n    u_o = ")
     check(functions(text), corpus, 3, vectorised.NegSampling())
     assert random.getstate() == before
+    drawn = np.random.rand()
+    np.random.seed(11)
+    assert drawn == np.random.rand()
 
 
 def test_the_check_tries_minibatches_of_the_text_and_one_of_a_crowd(corpus):
@@ -128,7 +139,8 @@ def test_the_check_tries_minibatches_of_the_text_and_one_of_a_crowd(corpus):
     theirs.__class__ = Counted
     random.seed(7)
     check(theirs, corpus, 4, FAST[NEG])
-    assert len(sizes) == 3 and max(sizes[2:]) <= textbook.CROWD_WORDS < min(sizes[:2])
+    text, crowd = sizes[:4], sizes[4:]  # each once by itself, once with what was drawn
+    assert len(crowd) == 2 and max(crowd) <= textbook.CROWD_WORDS < min(text)
 
 
 def test_functions_that_change_the_vectors_get_whole_arrays(corpus):
@@ -138,6 +150,82 @@ def test_functions_that_change_the_vectors_get_whole_arrays(corpus):
     )
     verdict = verdict_on(text, corpus)
     assert verdict.whole == "it changes its arguments" and verdict.difference
+
+
+WINDOW_SIZE = {  # of which the small problem knows nothing
+    "mean": (
+        "    return loss, gradCenterVecs, gradOutsideVectors\n",
+        "    n = windowSize\n    return loss / n, gradCenterVecs / n, gradOutsideVectors / n\n",
+    ),
+    "cut": (
+        "for j in range(len(outsideWords)):",
+        "for j in range(min(len(outsideWords), 2 * windowSize)):",
+    ),
+}
+
+
+@pytest.mark.parametrize("name, is_right", [("mean", False), ("cut", True)])
+def test_functions_that_need_the_size_of_each_window_get_whole_arrays(corpus, name, is_right):
+    text = replace_once(solutions.solution("loops"), *WINDOW_SIZE[name])
+    verdict = verdict_on(text, corpus)
+    assert verdict.whole == "it needs the size of each window"
+    assert (verdict.difference == "") is is_right
+
+
+def test_an_array_that_functions_use_again_is_compared_as_it_was(corpus):
+    text = replace_once(solutions.solution("loops"), *WINDOW_SIZE["mean"])
+    text = replace_once(
+        text,
+        "    grad = np.zeros(wordVectors.shape)\n",
+        "    grad = arrays.setdefault(wordVectors.shape, np.zeros(wordVectors.shape))\n"
+        "    grad[:] = 0\n",
+    )
+    assert verdict_on("arrays = {}\n" + text, corpus).whole == "it needs the size of each window"
+
+
+def test_a_gradient_that_is_not_a_number_is_named(corpus):
+    text = replace_once(
+        solutions.solution("vectorised"),
+        "    gradCenterVec = (p - 1) @ U",
+        "    gradCenterVec = (p - 1) @ U + np.nan",
+    )
+    verdict = verdict_on(text, corpus)
+    assert verdict.whole == ""
+    assert verdict.difference.startswith("the centre gradient at 'w")
+    assert " is nan, not " in verdict.difference
+
+
+def test_functions_that_draw_without_end_are_stopped(corpus):
+    text = replace_once(
+        solutions.solution("loops"),
+        "        while newidx == outsideWordIdx:\n",
+        "        while newidx is not None:\n",
+    )
+    assert verdict_on(text, corpus).whole == "it draws in its own way"
+
+
+NEEDS_MORE = {  # than the words of a minibatch
+    "a word of the whole vocabulary": (
+        "    c = word2Ind[currentCenterWord]\n",
+        "    c = word2Ind.get(currentCenterWord, word2Ind['UNK'])\n",
+    ),
+    "the table of the dataset": (
+        "newidx = dataset.sampleTokenIdx()\n        while",
+        "newidx = dataset.sampleTable()[random.randint(0, dataset.tablesize - 1)]\n        while",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS_MORE)
+def test_functions_that_need_more_than_a_minibatch_are_compared_on_all_words(corpus, name):
+    text = replace_once(solutions.solution("loops"), *NEEDS_MORE[name])
+    with pytest.raises(UserError):
+        verdict_on(text, corpus)
+    for style, is_right in ((text, True), (text.replace("(1.0 - z) * u_k", "z * u_k"), False)):
+        random.seed(7)
+        verdict = check(functions(style), corpus, 4, FAST[NEG], on_all_words=True)
+        assert verdict.whole == "it needs more than the words of a minibatch"
+        assert (verdict.difference == "") is is_right
 
 
 def test_without_the_vectorised_functions_only_the_draws_are_compared(corpus):
@@ -180,8 +268,18 @@ def test_what_is_not_written_is_called_that(corpus, name, body):
             r"word2vec.py: the gradient has shape \(\d+, 4\), but the vectors \(\d+, 4\)",
         ),
         ("    return cost, grad\n", "    return cost\n", r"word2vec.py: TypeError: "),
+        (
+            "    return cost, grad\n",
+            "    return np.array([cost]), grad\n",
+            r"word2vec.py: the loss has shape \(1,\), it is no number",
+        ),
+        (
+            "    return cost, grad\n",
+            "    raise SystemExit\n",
+            r"word2vec.py, line \d+, in word2vec_sgd_wrapper: it ends the process",
+        ),
     ],
-    ids=["raises", "shape", "one result"],
+    ids=["raises", "shape", "one result", "shape of the loss", "exit"],
 )
 def test_what_is_raised_or_of_another_shape_is_a_line(corpus, old, new, said):
     text = solutions.solution("loops")

@@ -26,7 +26,6 @@ import pytest
 from numpy.linalg import norm
 from scipy.linalg import null_space
 
-import word2vec
 from utils.treebank import StanfordSentiment
 
 PAGE = (Path(__file__).parent.parent / "written.md").read_text(encoding="utf-8")
@@ -1175,6 +1174,8 @@ def test_the_code_column_is_the_page_transposed(latex, of_page):
 
 def code_of_neg(v_c, o, U, samples):
     """What the code returns if it draws the given negative samples."""
+    import word2vec
+
     dataset = SimpleNamespace(sampleTokenIdx=iter(samples).__next__)
     code = word2vec.negSamplingLossAndGradient
     return code(v_c.ravel(), o, U.T.copy(), dataset, len(samples))
@@ -1182,6 +1183,8 @@ def code_of_neg(v_c, o, U, samples):
 
 @pytest.mark.parametrize("inputs", CASES[::3], ids=lambda at: f"D={at.D},V={at.size},K={at.K}")
 def test_word2vec_computes_the_page(inputs):
+    import word2vec
+
     v_c, U, o, samples = inputs.v_c, inputs.U, inputs.o, inputs.w_k[1:]
     naive = word2vec.naiveSoftmaxLossAndGradient(v_c.ravel(), o, U.T.copy(), None)
     for code, loss, page in [

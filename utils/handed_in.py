@@ -7,6 +7,7 @@ x = call_seven_arguments(load("sgd"), f, x0, 0.3, 40000, folder, progress)
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import inspect
@@ -19,7 +20,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from utils.saves import newest_save
+from utils.saves import advice, newest_save
 from utils.stopping import UserError
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -29,26 +30,26 @@ PRINT_EVERY = 10
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one, as in sgd.py
 
 
-def load(name):
-    """Import `name`.py; whatever it raises, or if it ends the process, becomes a UserError."""
+def load(name, afresh=False):
+    """Import `name`.py, perhaps once more; whatever it raises becomes a UserError."""
     arguments, sys.argv = sys.argv, [f"{name}.py"]  # a parser in there is to see none of ours
+    if afresh:
+        del sys.modules[name]
     try:
         with reported(f"{name}.py"):
             return importlib.import_module(name)
-    except SystemExit as error:
-        raise UserError(f"{name}.py ends the process when it is imported") from error
     finally:
         sys.argv = arguments
 
 
 @contextlib.contextmanager
 def reported(file):
-    """Turn what the code in a file raises into a UserError with file, line and reason."""
+    """Turn what the code in a file raises, and its end, into a UserError: file, line and reason."""
     try:
         yield
     except (UserError, MemoryError, BrokenPipeError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(describe(error, file)) from error
 
 
@@ -56,17 +57,21 @@ def describe(error, file):
     """An error in a line: where in the file it was raised, and what it is."""
     reason = " ".join(str(error).split())
     if isinstance(error, SyntaxError):
-        return f"{Path(error.filename or file).name}, line {error.lineno}: {error.msg}"
+        line = f", line {error.lineno}" if error.lineno else ""
+        return f"{Path(error.filename or file).name}{line}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
     within = [frame for frame in frames if Path(frame.filename).name == file]
     where = f"{file}, line {within[-1].lineno}, in {within[-1].name}" if within else file
     if isinstance(error, NotImplementedError):
         return f"{where}: not written yet"
-    return f"{where}: {type(error).__name__}: {reason}"
+    if isinstance(error, SystemExit):
+        return f"{where}: it ends the process"
+    return f"{where}: {type(error).__name__}{reason and ': '}{reason}"
 
 
+@functools.cache
 def digest(name):
-    """The sha256 of `name`.py with line ends as they are on Unix."""
+    """The sha256 of `name`.py, at the first call, with line ends as they are on Unix."""
     text = (FOLDER / f"{name}.py").read_bytes().replace(b"\r\n", b"\n")
     return hashlib.sha256(text).hexdigest()
 
@@ -97,7 +102,17 @@ def call_seven_arguments(sgd, f, x0, step, iterations, folder, progress):
 
     It does its own printing and saving. `progress` is told the loss as this package's sgd would.
     """
-    objective = DenseObjective(f, newest_save(folder) or 0, progress)
+    start = newest_save(folder) or 0
+    if start > iterations:
+        raise UserError(
+            f"sgd.py goes on from the newest save, which is beyond iteration {iterations}; "
+            f"{advice(folder)}"
+        )
+    if start:
+        # As in this package's sgd: the first call may draw the subsample, and has to before the
+        # state of `random` is that of the save.
+        f(x0)
+    objective = DenseObjective(f, start, progress)
     before = os.getcwd()
     os.chdir(folder)
     try:
@@ -122,7 +137,10 @@ class DenseObjective:
 
     def __call__(self, x):
         loss, gradient = self._f(x)
+        self._iteration += 1
         self._sync_random()
+        if not np.all(np.isfinite(gradient[1] if isinstance(gradient, tuple) else gradient)):
+            raise UserError(f"the gradient is no longer finite at iteration {self._iteration}")
         if isinstance(gradient, tuple):
             rows, values = gradient
             gradient = np.zeros_like(x)
@@ -131,7 +149,6 @@ class DenseObjective:
         return loss, gradient
 
     def _tell(self, loss, x):
-        self._iteration += 1
         if self._iteration % PRINT_EVERY:
             return
         old = loss if self._smoothed is None else self._smoothed
