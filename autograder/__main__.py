@@ -40,7 +40,7 @@ try:
     from autograder.archive import UnreadableSubmission, read_submission
     from autograder.exercises import Result, labelled, make_exercises, text
     from autograder.results import Grading, Row
-    from autograder.run_part import grade_run
+    from autograder.run_part import DIVERGED, grade_run
     from autograder.sandbox import Limits, Sandbox, UnfitSystem
 except ImportError as error:
     if error.name not in ("pwd", "resource"):
@@ -95,7 +95,7 @@ def grade_functions(files, seed, sandbox, questions):
         if file in files:
             outcome = sandbox.run(files, exercise.module, exercise.function, exercise.calls())
             graded, new_remarks = exercise.grade(outcome, files[file])
-            remarks += new_remarks
+            remarks += [remark for remark in new_remarks if remark not in remarks]
             misleading += [
                 item.number
                 for item, result in graded
@@ -186,7 +186,7 @@ def points_of_parts(string):
 def complain(options):
     """What is wrong with the options, or None."""
     if options.loss is not None:
-        if re.fullmatch(r"-?\d+\.\d{3,20}", options.loss, re.ASCII):
+        if re.fullmatch(r"-?(\d+\.\d{3,20}|inf|nan)", options.loss, re.ASCII):
             return None
         return f"{options.loss} is no loss as the run prints it, such as 9.812206"
     if not options.paths:
@@ -237,6 +237,9 @@ def main(arguments=None):
 
 def name_loss(printed):
     """Say which runs have a loss."""
+    if not math.isfinite(float(printed)):
+        print(results.wrapped(f"{printed}: {DIVERGED}"))
+        return 0
     found = fingerprints.runs_with_loss(printed)
     for line in found:
         print(results.wrapped(line))

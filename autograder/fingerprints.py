@@ -192,13 +192,19 @@ def runs_with_loss(printed):
     `printed` is the text of a number; raises ValueError for any other text.
     """
     value = float(printed)
-    digits = len(printed.partition(".")[2])
+    near = 0.5 * 10.0 ** -len(printed.partition(".")[2]) + 1e-9
     found = []
     for key, whose in (("losses", ""), ("own_losses", " (its own, faulty loss)")):
         for name, losses in load()[key].items():
             for iteration, loss in losses.items():
-                if abs(loss - value) <= 0.5 * 10.0**-digits + 1e-9:
+                if abs(loss - value) <= near:
                     found.append(f"{name}, iteration {iteration}{whose}: {FAULTS[name].sentence}")
+    for iteration, loss in LOG.items():
+        if iteration % SAVE_EVERY and abs(loss - value) <= near:
+            found.append(
+                f"{PUBLISHED}, iteration {iteration}: the correct run prints this. So may others "
+                "that differ from it only later: look up what yours prints at its saves."
+            )
     return found
 
 
