@@ -81,7 +81,7 @@ def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
     rows, remarks, misleading = grade_functions(files, seed, sandbox, questions)
     if "run" in questions:
         run_rows, run_remarks = grade_run(files, seed, misleading)
-        rows, remarks = rows + run_rows, remarks + run_remarks
+        rows, remarks = rows + run_rows, run_remarks + remarks  # those matter more
     return Grading(rows, remarks, header)
 
 

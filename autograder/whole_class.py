@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
+from autograder.archive import printable
 from autograder.exercises import text
 from utils.files import replacing
 
@@ -88,7 +89,7 @@ def grade_all(submissions, command, questions, csv_file=None):
 def name_of(path, submissions):
     """The name of a submission in the CSV: that of its file, or its whole path if need be."""
     same = sum(other.name == path.name for other in submissions)
-    return text(str(path) if same > 1 or not path.name else path.name)
+    return printable(str(path) if same > 1 or not path.name else path.name)
 
 
 def grade_one(path, command, running):

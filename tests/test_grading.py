@@ -352,6 +352,28 @@ def test_right_vectors_of_wrong_code_are_remarked_on(monkeypatch):
     assert run_part.grade_run(files, 1)[1] == []
 
 
+@pytest.mark.parametrize(
+    "known, wrong, impossible",
+    [
+        ("resumed at 5000", ["a.8", "b.1"], "(a.8)"),
+        ("read in another encoding", ["a.8"], "(a.8)"),
+        ("no annealing", ["b.2"], None),
+        ("repeated negatives count once", ["a.9"], None),
+        ("not trained", ["a.9"], None),
+    ],
+)
+def test_vectors_of_another_run_are_named_and_held_to_the_code(
+    monkeypatch, known, wrong, impossible
+):
+    monkeypatch.setattr(fingerprints, "recognise", lambda params: known)
+    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (2, ["loss 9.53"]))
+    remarks = run_part.grade_run({archive.PARAMS: npy(some_params())}, 1, wrong)[1]
+    assert remarks[0].endswith(f"a run that we know: {known}.")
+    assert [f"{impossible}: it cannot have made them" in r for r in remarks[1:]] == (
+        [True] if impossible else []
+    )
+
+
 @pytest.mark.usefixtures("sst")
 def test_the_beginning_of_the_run_is_that_of_the_textbook():
     """Two iterations of the correct run, against word2vec_sgd_wrapper."""
@@ -860,6 +882,7 @@ def test_where_submissions_are_found(tmp_path):
 def test_submissions_of_one_name_are_told_apart(tmp_path):
     paths = [tmp_path / "a" / "assignment2.zip", tmp_path / "b" / "assignment2.zip"]
     assert [whole_class.name_of(path, paths) for path in paths] == [str(path) for path in paths]
+    assert whole_class.name_of(Path("a\n\x1b[31m.zip"), paths) == "a??[31m.zip"  # in one line
 
 
 @pytest.mark.slow
