@@ -167,8 +167,8 @@ def parse_arguments(arguments):
 def seconds(string):
     """A sensible time limit; raises ValueError."""
     value = float(string)
-    if not (math.isfinite(value) and 0 < value <= MAX_SECONDS):
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most {MAX_SECONDS}, not {string}")
+    if not (math.isfinite(value) and 1 <= value <= MAX_SECONDS):
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_SECONDS}, not {string}")
     return value
 
 

@@ -140,7 +140,7 @@ class Exercise:
         wrong, remarks = {}, []
         if events[0] and events[0].get("imported"):
             remarks.append(
-                f"{self.module}.py cannot be imported: {text(events[0]['imported'])}. "
+                f"{self.module}.py cannot be imported here: {text(events[0]['imported'])}. "
                 "The rest of it was graded all the same."
             )
         told = {}  # number of a case -> that of the item with which its inputs are shown
@@ -161,7 +161,8 @@ class Exercise:
                         check = replace(check, accepted=(*check.accepted, factor * own + summand))
                 complaint, remark = self._complain(check, event, events, outcome)
                 if check.item is None:
-                    if event and (overflowed(check, event) or complaint and not wrong):
+                    inexact = complaint and not complaint.no_output and not wrong
+                    if event and (inexact or overflowed(check, event)):
                         remarks.append(f"{self.function}: {check.remark}")
                     continue
                 if remark:
@@ -336,9 +337,8 @@ def output_of(event, number):
 
 def overflowed(check, event):
     """Whether a call with large numbers led to infinity, or to a warning or error of that kind."""
-    if re.search("overflow|divide|invalid", str(event.get("warnings"))):
-        return True
-    if re.match("OverflowError|FloatingPointError|RuntimeWarning", str(event.get("error"))):
+    kinds = "overflow|divide by zero|invalid value|OverflowError"  # an underflow is none
+    if re.search(kinds, f"{event.get('warnings')} {event.get('error')}"):
         return True
     got = output_of(event, check.output)
     return not isinstance(got, str) and not np.isfinite(got).all()

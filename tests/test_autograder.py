@@ -1015,6 +1015,7 @@ def test_the_remark_on_overflow_is_for_those_who_do_not_subtract_the_maximum(gra
     [
         ("loss = -np.log(y_hat[", "loss = -2 * np.log(y_hat["),
         ("    delta = y_hat.copy()\n", "    delta = y_hat.copy()\n    raise ValueError\n"),
+        ("= softmax(", "= np.errstate(all='raise')(softmax)("),  # it underflows
     ],
 )
 def test_what_is_wrong_is_not_said_to_overflow(grade, old, new):

@@ -678,8 +678,8 @@ USAGE = {
     "two points": (["a.zip", "--points", "12,4"], "three numbers such as 12,4,2"),
     "points below 0": (["a.zip", "--points=12,4,-1"], "three numbers such as 12,4,2"),
     **{
-        f"{seconds} seconds": (["a.zip", f"--seconds={seconds}"], "must be above 0")
-        for seconds in ("inf", "nan", "0", "-1", "1e20")
+        f"{seconds} seconds": (["a.zip", f"--seconds={seconds}"], "must be from 1 to 3600")
+        for seconds in ("inf", "nan", "0", "-1", "1e20", "1e-9")
     },
     "no seconds": (["a.zip", "--seconds", "soon"], "invalid"),
 }
