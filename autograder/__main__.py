@@ -121,7 +121,11 @@ def advice_on(question, rows):
     """What to do first, if a question rests on others that are not right yet; else nothing."""
     wrong = {row.question for row in rows if not row.points}
     first = [other for other in RESTS_ON[question] if other in wrong]
-    return f"Get {' and '.join(first)} right first, if this calls it." if first else ""
+    if not first:
+        return ""
+    *others, last = first
+    names, them = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
+    return f"Get {names} right first, if this calls {them}."
 
 
 # ---------------------------------------------------------------------------------- command line
@@ -266,6 +270,7 @@ def grade_one(options):
     else:
         print(results.table(grading))
         status = 0 if all(row.passed() for row in grading.rows) else 1
+        status = status if all(row.graded for row in grading.rows) else 3
     if options.results:
         results.write(options.results, content)
     return status

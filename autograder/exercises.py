@@ -309,7 +309,7 @@ def complain(check, event):
         return Complaint("", [f"it raises {text(event['error'])}"], no_output=True), ""
     outputs = event.get("outputs")
     if outputs == NOTHING:
-        return Complaint("It returns nothing: is a return missing in it?", []), ""
+        return Complaint("It returns nothing: is the line with return missing?", []), ""
     got = output_of(event, check.output)
     if got is MISSING:
         return Complaint(f"It returns too few values: {check.name} is missing.", []), ""

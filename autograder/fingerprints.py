@@ -208,6 +208,13 @@ def runs_with_loss(printed):
     return found
 
 
+def last_loss(name):
+    """What a run of FAULTS prints in the end, or would if it had the right loss."""
+    stop = FAULTS[name].stop
+    losses = load()["losses"][name if stop == ITERATIONS else PUBLISHED]
+    return losses.get(stop, LOG[10])  # that of the beginning if nothing was trained
+
+
 def loss_table():
     """The printed losses of all runs as a table in Markdown."""
     data = load()

@@ -27,6 +27,7 @@ class Row(NamedTuple):
     most: float
     lines: list  # of text: what was expected, got and so on
     begun: bool = True  # False if there is nothing yet to be graded
+    graded: bool = True  # False if it could not be graded here
 
     def passed(self):
         """Whether it has earned all its points."""
@@ -34,6 +35,8 @@ class Row(NamedTuple):
 
     def mark(self):
         """A word for the table."""
+        if not self.graded:
+            return "?"
         if not self.begun:
             return "to do"
         return "ok" if self.passed() else "partly" if self.points else "WRONG"

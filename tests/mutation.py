@@ -579,6 +579,8 @@ MUTANTS = [
            'else ("a",)', "else ()"),
     Mutant("autograder/run_part.py", "grading", "vectors of a known fault need right functions",
            '.kernel != "correct":', '.kernel == "":'),
+    Mutant("autograder/run_part.py", "grading", "no data: points are lost without a word",
+           'return row("c.2", 0, [line], graded=False)', 'return row("c.2", 0, [line])'),
     Mutant("autograder/pictures.py", "grading", "checksums", "!= (zlib.crc32(named),):", "== ():"),
     Mutant("autograder/pictures.py", "grading", "pixels are not counted",
            "    if unpacked != promised:", "    if unpacked > promised:"),

@@ -289,7 +289,7 @@ WRONG = {
         [0.5, 0.5],
         "x was modified",
     ),
-    "no return": ("sigmoid", "    return s\n", "", [0, 0], "is a return missing"),
+    "no return": ("sigmoid", "    return s\n", "", [0, 0], "is the line with return missing"),
     # ---- naive softmax
     "gradients in the other order": (
         "naiveSoftmaxLossAndGradient",
@@ -748,7 +748,13 @@ WRONG = {
         [0, 0, 0, 0],
         "does the loop return early",
     ),
-    "no return in sgd": ("sgd", "0.5\n    return x", "0.5\n", [0] * 4, "is a return missing"),
+    "no return in sgd": (
+        "sgd",
+        "0.5\n    return x",
+        "0.5\n",
+        [0] * 4,
+        "is the line with return missing",
+    ),
     "halved once": (
         "sgd",
         "iter % ANNEAL_EVERY == 0",

@@ -251,20 +251,46 @@ def test_a_table_of_unigram_odds_is_no_run_and_with_noise_gets_a_remark():
 def test_points_for_a_loss(monkeypatch, loss, points):
     monkeypatch.setattr(run_part, "load_corpus", lambda: (None, "SST"))
     monkeypatch.setattr(run_part, "window_loss", lambda *_: (loss, 0.04))
-    assert run_part.grade_loss(None, None, 1)[0] == points
+    assert run_part.grade_loss(None, None, 1)[0].points == points
 
 
-def test_without_data_the_loss_is_not_graded_and_that_is_said(monkeypatch):
-    def no_data(log):
+@pytest.fixture
+def no_data(monkeypatch):
+    """The treebank is not here, and cannot be had."""
+
+    def no_net(log):
         raise run_part.DatasetError("no net")
 
     monkeypatch.setattr(run_part, "find_dataset", lambda: None)
-    monkeypatch.setattr(run_part, "ensure_dataset", no_data)
-    row = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows[1]
-    assert row.points == 0 and "NOT GRADED" in row.lines[0] and "no net" in row.lines[0]
-    monkeypatch.setattr(fingerprints, "recognise", lambda params: PUBLISHED)
-    row = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows[1]
-    assert row.points == 2 and "9.53" in row.lines[0]
+    monkeypatch.setattr(run_part, "ensure_dataset", no_net)
+
+
+@pytest.mark.usefixtures("no_data")
+@pytest.mark.parametrize(
+    "known, points",
+    [
+        (PUBLISHED, [1, 2]),
+        ("resumed at 20000", [1, 2]),
+        ("only 15000 iterations", [1, 1]),
+        ("mean over the window", [1, 0]),
+        ("not trained", [0, 0]),
+    ],
+)
+def test_without_data_a_known_run_has_the_loss_that_it_prints(monkeypatch, known, points):
+    monkeypatch.setattr(fingerprints, "recognise", lambda params: known)
+    rows = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows
+    assert [row.points for row in rows] == points
+    assert all(row.graded for row in rows) and "no net" in rows[1].lines[0]
+
+
+@pytest.mark.usefixtures("no_data")
+def test_without_data_another_run_is_not_graded_and_that_is_said(tmp_path, grader):
+    """It may be right, so it must not look as if it had lost points."""
+    path = make_zip(tmp_path / "a.zip", {archive.PARAMS: npy(some_params())})
+    status, table, _ = grader(path, "-q", "run")
+    assert status == 3 and "?      c.2" in table and "c.2 is NOT GRADED" in table
+    rows = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows
+    assert [row.points for row in rows] == [1, 0] and "no net" in rows[1].lines[0]
 
 
 @pytest.mark.usefixtures("sst")
@@ -344,7 +370,7 @@ def test_vectors_forged_to_have_the_projections_are_found_out_by_their_loss():
 
 def test_right_vectors_of_wrong_code_are_remarked_on(monkeypatch):
     monkeypatch.setattr(fingerprints, "recognise", lambda params: PUBLISHED)
-    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (2, ["loss 9.53"]))
+    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (run_part.row("c.2", 2, []), []))
     files = {archive.PARAMS: npy(some_params()), "word_vectors.png": png()}
     rows, remarks = run_part.grade_run(files, 1, ["a.8"])
     assert sum(row.points for row in rows) == 4
@@ -366,7 +392,7 @@ def test_vectors_of_another_run_are_named_and_held_to_the_code(
     monkeypatch, known, wrong, impossible
 ):
     monkeypatch.setattr(fingerprints, "recognise", lambda params: known)
-    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (2, ["loss 9.53"]))
+    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (run_part.row("c.2", 2, []), []))
     remarks = run_part.grade_run({archive.PARAMS: npy(some_params())}, 1, wrong)[1]
     assert remarks[0].endswith(f"a run that we know: {known}.")
     assert [f"{impossible}: it cannot have made them" in r for r in remarks[1:]] == (
@@ -738,6 +764,17 @@ def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
     table = squeezed(grader(folder_of(tmp_path, sources), "-q", "neg-sampling")[1])
     assert table.count("hint Get sigmoid right first, if this calls it.") == 4
     assert table.count("not written yet") == 2
+
+
+def test_several_that_something_rests_on_are_listed():
+    def rows(*questions):
+        return [Row(question, "", "a.1", 0, 1, []) for question in questions]
+
+    several = rows("sigmoid", "naive-softmax", "neg-sampling")
+    assert command.advice_on("skipgram", several) == (
+        "Get sigmoid, naive-softmax and neg-sampling right first, if this calls them."
+    )
+    assert command.advice_on("skipgram", rows("sgd")) == command.advice_on("sgd", several) == ""
 
 
 @pytest.mark.thorough
