@@ -169,7 +169,7 @@ def grade_loss(params, known, seed):
     try:
         corpus, name = load_corpus()
         if name != "SST":
-            raise DatasetError(f"there is only {name} here, and these are the vectors of SST")
+            raise DatasetError(f"there is only {name} here, not SST; for that: sh get_datasets.sh")
     except UserError as error:
         if known:
             loss = fingerprints.last_loss(known)
