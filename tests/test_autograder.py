@@ -872,10 +872,8 @@ def test_wrong_by_one_thing_is_told(grade, function, old, new, points, said):
 
 
 @pytest.mark.parametrize(
-    "step",
-    ["x - step - grad", "x - step + grad", "x * step * grad", "x - step ** grad", "x - step % grad",
-     "x - step // grad", "x - step * x", "x"],
-)  # fmt: skip
+    "step", ["x - step - grad", "x * step * grad", "x - step ** grad", "x - step // grad"]
+)
 def test_one_character_wrong_in_the_step_does_not_cost_all(grade, step):
     sources = edited("sgd.py", "x - step * grad", step)
     assert grade("sgd", sources)[0] == [0, 0, 1, 1]
