@@ -116,7 +116,8 @@ def main(code, outputs):
     print(f"{code / 'assignment2.zip'}:")
     for file in files:
         print(f"{file.stat().st_size:>12,}  {file.name}")
-    print("\nGrade it: python autograder assignment2.zip")
+    if (code / "autograder").is_dir():  # which a course kit has not
+        print("\nGrade it: python autograder assignment2.zip")
 
 
 try:

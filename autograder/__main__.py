@@ -40,7 +40,7 @@ try:
     from autograder.archive import UnreadableSubmission, read_submission
     from autograder.exercises import Result, labelled, make_exercises, text
     from autograder.results import Grading, Row
-    from autograder.run_part import grade_run
+    from autograder.run_part import DIVERGED, grade_run
     from autograder.sandbox import Limits, Sandbox, UnfitSystem
 except ImportError as error:
     if error.name not in ("pwd", "resource"):
@@ -81,7 +81,7 @@ def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
     rows, remarks, misleading = grade_functions(files, seed, sandbox, questions)
     if "run" in questions:
         run_rows, run_remarks = grade_run(files, seed, misleading)
-        rows, remarks = rows + run_rows, remarks + run_remarks
+        rows, remarks = rows + run_rows, run_remarks + remarks  # those matter more
     return Grading(rows, remarks, header)
 
 
@@ -95,7 +95,7 @@ def grade_functions(files, seed, sandbox, questions):
         if file in files:
             outcome = sandbox.run(files, exercise.module, exercise.function, exercise.calls())
             graded, new_remarks = exercise.grade(outcome, files[file])
-            remarks += new_remarks
+            remarks += [remark for remark in new_remarks if remark not in remarks]
             misleading += [
                 item.number
                 for item, result in graded
@@ -121,7 +121,11 @@ def advice_on(question, rows):
     """What to do first, if a question rests on others that are not right yet; else nothing."""
     wrong = {row.question for row in rows if not row.points}
     first = [other for other in RESTS_ON[question] if other in wrong]
-    return f"Get {' and '.join(first)} right first, if this calls it." if first else ""
+    if not first:
+        return ""
+    *others, last = first
+    names, them = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
+    return f"Get {names} right first, if this calls {them}."
 
 
 # ---------------------------------------------------------------------------------- command line
@@ -167,8 +171,8 @@ def parse_arguments(arguments):
 def seconds(string):
     """A sensible time limit; raises ValueError."""
     value = float(string)
-    if not (math.isfinite(value) and 0 < value <= MAX_SECONDS):
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most {MAX_SECONDS}, not {string}")
+    if not (math.isfinite(value) and 1 <= value <= MAX_SECONDS):
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_SECONDS}, not {string}")
     return value
 
 
@@ -186,7 +190,7 @@ def points_of_parts(string):
 def complain(options):
     """What is wrong with the options, or None."""
     if options.loss is not None:
-        if re.fullmatch(r"-?\d+\.\d{3,20}", options.loss, re.ASCII):
+        if re.fullmatch(r"-?(\d+\.\d{3,20}|inf|nan)", options.loss, re.ASCII):
             return None
         return f"{options.loss} is no loss as the run prints it, such as 9.812206"
     if not options.paths:
@@ -237,6 +241,9 @@ def main(arguments=None):
 
 def name_loss(printed):
     """Say which runs have a loss."""
+    if not math.isfinite(float(printed)):
+        print(results.wrapped(f"{printed}: {DIVERGED}"))
+        return 0
     found = fingerprints.runs_with_loss(printed)
     for line in found:
         print(results.wrapped(line))
@@ -263,6 +270,7 @@ def grade_one(options):
     else:
         print(results.table(grading))
         status = 0 if all(row.passed() for row in grading.rows) else 1
+        status = status if all(row.graded for row in grading.rows) else 3
     if options.results:
         results.write(options.results, content)
     return status

@@ -4,6 +4,8 @@
 out: whatever the submission does to this process, it can report only what it has computed.
 """
 
+import ast
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -26,11 +28,11 @@ def work(task, report):
     sys.path.insert(0, home)
     sys.argv = [f"{task['module']}.py"]  # for a submission that parses them when it is imported
     print_failed_checks()
-    module, failure = import_as_far_as_it_goes(task["module"])
+    module, failure = import_as_far_as_it_goes(task["module"], home)
     try:
         function = getattr(module, task["function"])
     except AttributeError as error:
-        report(failure=failure or describe(error))
+        report(failure=failure or describe(error, home))
         return
     if task["module"] == "word2vec" and not hasattr(module, "getNegativeSamples"):
         module.getNegativeSamples = get_negative_samples  # the course gives it
@@ -42,8 +44,11 @@ def work(task, report):
                 arguments = [build(value) for value in call["args"]]
                 keywords = {name: build(value) for name, value in call["kwargs"].items()}
                 result = function(*arguments, **keywords)
+                for _ in range(call.get("turns", 1) - 1):  # of sgd, from where the last has led
+                    x0 = call["between"][0] * result + call["between"][1]
+                    result = function(arguments[0], x0, *arguments[2:], **keywords)
             except BaseException as error:  # SystemExit too
-                report(error=describe(error), imported=failure)
+                report(error=describe(error, home), imported=failure)
                 continue
         several = isinstance(result, (tuple, list)) and not call.get("single")
         outputs = [plain(output) for output in (result[:10] if several else [result])]
@@ -76,27 +81,52 @@ def print_failed_checks():
         setattr(gradcheck, name, printing(getattr(gradcheck, name)))
 
 
-def import_as_far_as_it_goes(name):
-    """A module of the submission, and what ended its import early, or None.
-
-    The functions that it had defined by then can be called all the same.
-    """
+def import_as_far_as_it_goes(name, home):
+    """A module of the submission, and what its import fails with, or None."""
+    module = None
     try:
         spec = importlib.util.find_spec(name)
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     except BaseException as error:  # SystemExit too
-        return sys.modules.get(name), describe(error)
+        failure = describe(error, home)
+        with contextlib.suppress(BaseException):  # a file that is no Python has no rest
+            run_the_rest(module, error)
+        return module, failure
     return module, None
 
 
+def run_the_rest(module, error):
+    """Run what stands in a module behind the statement whose error has ended its import.
+
+    The functions that are asked for seldom need that statement, which may parse arguments, read
+    data, or open a window.
+    """
+    path = module.__spec__.origin
+    statements = ast.parse(module.__loader__.get_data(path)).body
+    futures = [s for s in statements if getattr(s, "module", None) == "__future__"]
+    while error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next(frame.lineno for frame in frames if frame.filename == path)
+        statements = [s for s in statements if first_line(s) > line]
+        try:
+            exec(compile(ast.Module(futures + statements, []), path, "exec"), module.__dict__)
+            error = None
+        except BaseException as another:
+            error = another
+
+
+def first_line(statement):
+    """The number of a statement's first line, which may be that of a decorator."""
+    return min(node.lineno for node in [statement, *getattr(statement, "decorator_list", [])])
+
+
 def enter_folder(home, call):
-    """Go to the folder of a call, made if need be, and put there the save it is to find."""
+    """Go to the folder of a call, made if need be, and put there the saves it is to find."""
     folder = os.path.join(home, call.get("folder", ""))
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
-    if "save" in call:
-        iteration, params, seed = call["save"]
+    for iteration, params, seed in call.get("saves", ()):
         np.save(f"saved_params_{iteration}.npy", np.array(params))
         with open(f"saved_state_{iteration}.pickle", "wb") as file:
             pickle.dump(random.Random(seed).getstate(), file)
@@ -140,14 +170,13 @@ def plain(value):
     return {"type": name}
 
 
-def describe(error):
+def describe(error, home):
     """An exception in a line or two, with the place in the submission's own files."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename.startswith(os.getcwd())]
+    own = [frame for frame in frames if os.path.dirname(frame.filename) == home]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    if isinstance(error, SyntaxError):
-        return text.replace(os.getcwd() + os.sep, "")
-    if own:
+    text = text.replace(home + os.sep, "")  # which has another name each time
+    if own and not isinstance(error, SyntaxError):
         frame = own[-1]
         text += f"  ({os.path.basename(frame.filename)}, line {frame.lineno}: {frame.line})"
     return text[:1000]

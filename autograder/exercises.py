@@ -12,7 +12,7 @@ the table prints exactly what was used.
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ import numpy as np
 TOLERANCE = 1e-5  # relative, as in the gradient check; float32 is good enough
 MAX_TEXT = 1500  # characters of an array in the table
 NOT_WRITTEN = "not written yet"
+MISSING = "nothing"
+NOTHING = [{"type": "NoneType"}]  # the outputs of a function without a return
 BARE = r"(#.*|pass|\.\.\.|raise NotImplementedError\b.*)?$"  # lines that do nothing
 
 
@@ -47,6 +49,8 @@ class Check:
     accepted: tuple = ()  # arrays that are right but for a mistake that another item has told
     unless: int | None = None  # an item; if that is wrong, this output is not looked at
     same_as: int | None = None  # a case, whose output is what is expected
+    # (a, b): if the first item is wrong, a x + b is right too, with the x that the next case gives
+    own_steps: tuple | None = None
 
 
 @dataclass
@@ -76,6 +80,7 @@ class Complaint(NamedTuple):
 
     hint: str
     found: list
+    no_output: bool = False  # then what was found says what to do, and comes before the input
 
 
 @dataclass
@@ -127,7 +132,7 @@ class Exercise:
     def _failure(self, outcome):
         """What to say if there is no such function, or its file cannot be imported."""
         failure = text(outcome.events[0]["failure"])
-        return [f"cannot use {self.module}.{self.function}: {failure}"]
+        return [labelled("hint", f"{self.module}.py has no {self.function} to call: {failure}")]
 
     def _look(self, outcome):
         """What is wrong, item -> lines, and remarks."""
@@ -135,34 +140,48 @@ class Exercise:
         wrong, remarks = {}, []
         if events[0] and events[0].get("imported"):
             remarks.append(
-                f"{self.module}.py cannot be imported to its end: {text(events[0]['imported'])}. "
-                "What it had defined by then was graded all the same."
+                f"{self.module}.py cannot be imported here: {text(events[0]['imported'])}. "
+                "The rest of it was graded all the same."
             )
         told = {}  # number of a case -> that of the item with which its inputs are shown
+        odd = {}  # name of an output -> remark on its form
         excused = excused_items(self.cases, events, outcome)
         for n, (case, event) in enumerate(zip(self.cases, events)):
             for check in case.checks:
                 if check.item in wrong or check.unless in wrong:
                     continue
-                if case.stands_in != (check.item in excused):
+                if case.stands_in and check.item not in excused:
                     continue
+                if not case.stands_in and check.item in excused and not event:
+                    continue
+                if check.own_steps and 0 in wrong:
+                    own = output_of(events[n + 1], 0)
+                    if np.shape(own) == np.shape(check.expected):
+                        factor, summand = check.own_steps
+                        check = replace(check, accepted=(*check.accepted, factor * own + summand))
                 complaint, remark = self._complain(check, event, events, outcome)
+                if check.item is None:
+                    inexact = complaint and not complaint.no_output and not wrong
+                    if event and (inexact or overflowed(check, event)):
+                        remarks.append(f"{self.function}: {check.remark}")
+                    continue
                 if remark:
-                    remarks.append(f"{self.function}: {remark}")
+                    odd.setdefault(check.name, f"{self.function}: {remark}")
                 if not complaint:
                     continue
-                if check.item is None:
-                    remarks += [f"{self.function}: {check.remark}"] if event else []
-                    continue
-                inputs = f"as for {told[n]}" if n in told else case.inputs
+                inputs = [labelled("input", f"as for {told[n]}" if n in told else case.inputs)]
                 told.setdefault(n, self.items[check.item].number)
-                hint = case.hint or complaint.hint or self._advice(wrong)
-                wrong[check.item] = [labelled("hint", hint)] if hint else []
-                wrong[check.item] += [labelled("input", inputs), *complaint.found]
+                hint = (event and case.hint) or complaint.hint or self._advice(wrong)
+                lines = [labelled("hint", hint)] if hint else []
+                if complaint.no_output:
+                    wrong[check.item] = lines + complaint.found + inputs
+                else:
+                    wrong[check.item] = lines + inputs + complaint.found
+        remarks += odd.values()
         if excused:
             remarks.append(
-                f"{self.function}: 40,000 iterations take it too long, so its annealing was judged "
-                "by a few. Are there Python loops over the entries of x, or lines at every step?"
+                f"{self.function}: so many iterations take it too long, so it was judged by a few. "
+                "Are there Python loops over the entries of x, or lines at every step?"
             )
         return wrong, remarks
 
@@ -175,13 +194,10 @@ class Exercise:
     def _complain(self, check, event, events, outcome):
         """A `Complaint` or None, and a remark."""
         if check.same_as is not None:
-            other = events[check.same_as]
-            if not other or "outputs" not in other:
-                return None, ""
-            expected = numbers(other["outputs"][check.output])
+            expected = output_of(events[check.same_as], check.output)
             if isinstance(expected, str) or expected.size != 1:
                 return None, ""
-            check = Check(check.item, check.output, check.name, expected)
+            check = replace(check, expected=expected)
         return complain(check, event) if event else (no_result(outcome), "")
 
 
@@ -206,38 +222,58 @@ def excused_items(cases, events, outcome):
 
 def is_unwritten(exercise, outcome, source):
     """Whether a function has not been written yet: a bare marker, NotImplementedError, None."""
+    source = source.decode("utf-8", "replace")
     # In sgd.py nothing but the step is to be written, in sgd or in a function that it calls.
     start = "def " if exercise.module == "sgd" else f"def {exercise.function}("
-    if has_bare_marker(source.decode("utf-8", "replace"), start):
+    if has_bare_marker(source, start):
         return True
+    written = has_code(source, f"def {exercise.function}(")  # then what is missing is a return
     return bool(outcome.events) and all(
         str(event.get("error")).startswith("NotImplementedError")
-        or event.get("outputs") == [{"type": "NoneType"}]
+        or (event.get("outputs") == NOTHING and not written)
         for event in outcome.events
     )
 
 
-def has_bare_marker(source, start):
-    """Whether nothing stands behind any `### YOUR CODE HERE` of the functions that start so.
+def functions_in(source, start):
+    """The functions that start so, each a list of its lines without the spaces around them.
 
     The source is read line by line, since a parser could be brought to its end by it.
     """
-    inside, bare, markers = False, True, 0
-    waiting = False  # for the first line of code behind a marker
+    functions, inside = [], False
     for line in source.splitlines():
-        stripped = line.strip()
         if line[:1] not in ("", " ", "\t", "#", ")"):
             inside = line.startswith(start)
-            waiting = False
-        elif not inside:
-            continue
-        elif "YOUR CODE HERE" in line and stripped.startswith("#"):
-            markers, waiting = markers + 1, True
-        elif "END YOUR CODE" in line and stripped.startswith("#"):
-            waiting = False
-        elif waiting and not re.match(BARE, stripped):
-            bare = False
-    return bare and markers > 0
+            functions += [[]] if inside else []
+        if inside:
+            functions[-1].append(line.strip())
+    return functions
+
+
+def has_bare_marker(source, start):
+    """Whether nothing stands behind any `### YOUR CODE HERE` of the functions that start so."""
+    markers = 0
+    for function in functions_in(source, start):
+        waiting = False  # for the first line of code behind a marker
+        for line in function:
+            if "YOUR CODE HERE" in line and line.startswith("#"):
+                markers, waiting = markers + 1, True
+            elif "END YOUR CODE" in line and line.startswith("#"):
+                waiting = False
+            elif waiting and not re.match(BARE, line):
+                return False
+    return markers > 0
+
+
+def has_code(source, start):
+    """Whether any line of the functions that start so does something, docstrings left out."""
+    for function in functions_in(source, start):
+        ends = [i for i, line in enumerate(function) if line.partition("#")[0].rstrip()[-1:] == ":"]
+        body = "\n".join(function[ends[0] + 1 :] if ends else function)  # behind the signature
+        body = re.sub("(\"\"\"|''').*?\\1", "", body, count=1, flags=re.DOTALL)
+        if not all(re.match(BARE, line) for line in body.splitlines()):
+            return True
+    return False
 
 
 def no_result(outcome):
@@ -248,6 +284,7 @@ def no_result(outcome):
             "no result: " + (outcome.ending or "the process ended early"),
             *last_output(outcome.output),
         ],
+        no_output=True,
     )
 
 
@@ -269,23 +306,42 @@ def changed(case, event):
 def complain(check, event):
     """What is wrong with the output of a call, a `Complaint` or None, and a remark."""
     if "error" in event:
-        return Complaint("", [f"it raises {text(event['error'])}"]), ""
+        return Complaint("", [f"it raises {text(event['error'])}"], no_output=True), ""
     outputs = event.get("outputs")
-    if not isinstance(outputs, list) or len(outputs) <= check.output:
-        return Complaint("", [f"{check.name} is missing: it returns too few values"]), ""
-    got = numbers(outputs[check.output])
+    if outputs == NOTHING:
+        return Complaint("It returns nothing: is the line with return missing?", []), ""
+    got = output_of(event, check.output)
+    if got is MISSING:
+        return Complaint(f"It returns too few values: {check.name} is missing.", []), ""
+    shape = np.shape(check.expected)
+    wanted = "an array" if shape else "a number"
     expected = labelled("expected", describe(**{check.name: np.asarray(check.expected)}))
     if isinstance(got, str):
-        return Complaint("", [expected, labelled("got", got)]), ""
-    shape = np.shape(check.expected)
+        return Complaint(f"{check.name} must be {wanted}.", [expected, labelled("got", got)]), ""
     remark = "" if check.item is None else remark_on_form(check, outputs[check.output], got.shape)
     if trimmed(got.shape) == trimmed(shape) and got.shape != shape:
         got = got.reshape(shape)
     if any(agrees(got, right, check.tolerance) for right in (check.expected, *check.accepted)):
-        warned = re.search("overflow|divide|invalid", str(event.get("warnings")))
-        return Complaint("", ["it warns"]) if warned and check.item is None else None, remark
+        return None, remark
     found = [expected, labelled("got", describe(**{check.name: got}))]
     return Complaint(diagnose(got, check) or "", found), ""
+
+
+def output_of(event, number):
+    """One output of a call as an array, or a sentence if it is none."""
+    outputs = event.get("outputs") if event else None
+    if isinstance(outputs, list) and len(outputs) > number:
+        return numbers(outputs[number])
+    return MISSING
+
+
+def overflowed(check, event):
+    """Whether a call with large numbers led to infinity, or to a warning or error of that kind."""
+    kinds = "overflow|divide by zero|invalid value|OverflowError"  # an underflow is none
+    if re.search(kinds, f"{event.get('warnings')} {event.get('error')}"):
+        return True
+    got = output_of(event, check.output)
+    return not isinstance(got, str) and not np.isfinite(got).all()
 
 
 def trimmed(shape):
@@ -297,7 +353,8 @@ def remark_on_form(check, encoded, got):
     """What to say of right numbers in an odd form."""
     shape = np.shape(check.expected)
     if encoded.get("was") in ("list", "tuple", "matrix"):
-        return f"{check.name} is a {encoded['was']}; the values count, but return an array."
+        wanted = "an array" if shape else "a number"
+        return f"{check.name} is a {encoded['was']}; the values count, but return {wanted}."
     if shape and trimmed(got) == trimmed(shape) and got != shape:
         return f"{check.name} has shape {got}; the values count, but it should be {shape}."
     return ""
@@ -314,6 +371,8 @@ def diagnose(got, check):
     for sentence, wrong in check.mistakes.items():
         if agrees(got, wrong, check.tolerance):
             return sentence
+    if got.shape != expected.shape and not expected.shape:
+        return f"It should be a number; it is an array of shape {got.shape}."
     if got.shape != expected.shape:
         return f"The shape should be {expected.shape}; it is {got.shape}."
     if not np.isfinite(got).all():
@@ -325,7 +384,9 @@ def diagnose(got, check):
     with np.errstate(all="ignore"):  # of numbers that come from a submission, or zeros
         ratio = np.sum(got * expected) / np.sum(expected**2)
         multiple = ratio * expected
-    if close(got, multiple, check.tolerance):
+        # Any number is a multiple of another one; a count or a fraction of one may be no accident.
+        telling = got.size > 1 or any(abs(r - np.rint(r)) < 1e-4 for r in (ratio, 1 / ratio))
+    if telling and close(got, multiple, check.tolerance):
         return f"It is {ratio:.6g} times what it should be."
     if expected.ndim == 2 and len(got) < 100 and same_rows(got, expected, check.tolerance):
         return "The right gradients stand in the wrong rows."
@@ -493,11 +554,15 @@ def naive_case(v, o, u, remark=""):
     if remark:
         checks = [Check(None, 0, "loss", loss, remark=remark)]
     else:
+        e = np.exp(scores)
+        not_normalised = "This is no softmax: divide exp(u_w.v_c) by its sum over all words w."
         checks[0].mistakes = {
             "This is log y_hat_o: the minus sign is missing.": -loss,
             "This is y_hat_o, without the logarithm.": y_hat[o],
             "This is -y_hat_o, without the logarithm.": -y_hat[o],
             "This is the logarithm to base 2; it must be the natural one.": loss / np.log(2),
+            "This is the logarithm to base 10; it must be the natural one.": loss / np.log(10),
+            not_normalised: -scores[o],
             "This is the sum over all words; only the outside word counts.": -np.log(y_hat).sum(),
         }
         missing_y = (
@@ -508,12 +573,15 @@ def naive_case(v, o, u, remark=""):
         left_out = "The true outside word is left out: it has a term of its own, y_hat_o - 1."
         swapped = "This is y - y_hat: the sign is the other way round."
         added = "1 is added at the outside word (delta[o] += 1); it must be subtracted."
+        alone = "Only the outside word counts here: each word has a term, with y_hat_w - y_w."
         checks[1].mistakes = {
             swapped: u.T @ (y - y_hat),
             missing_y: u.T @ y_hat,
             missing_y_hat: -u[o],
             left_out: u.T @ others,
             added: u.T @ (y_hat + y),
+            alone: u.T @ (y * y_hat - y),
+            not_normalised: u.T @ (e - y),
         }
         checks[2].mistakes = {
             swapped: np.outer(y - y_hat, v),
@@ -521,10 +589,23 @@ def naive_case(v, o, u, remark=""):
             missing_y_hat: np.outer(-y, v),
             left_out: np.outer(others, v),
             added: np.outer(y_hat + y, v),
+            alone: np.outer(y * y_hat - y, v),
+            not_normalised: np.outer(e - y, v),
             "This is the transpose: a word a row, as in outsideVectors.": np.outer(v, y_hat - y),
         }
+        tell_order(checks)
     inputs = describe(centerWordVec=v, outsideWordIdx=o, outsideVectors=u)
     return Case([array(v), o, array(u), {"dataset": []}], {}, inputs, checks, LOSS_ARGUMENTS)
+
+
+def tell_order(checks):
+    """Add to the mistakes of some outputs that one of them stands in another one's place."""
+    names = ", ".join(check.name for check in checks)
+    for check in checks:
+        for other in checks:
+            if other is not check:
+                sentence = f"This is {other.name}: return {names}, in this order."
+                check.mistakes[sentence] = other.expected
 
 
 LOSS_ARGUMENTS = ("centerWordVec", "outsideWordIdx", "outsideVectors", "dataset")
@@ -578,7 +659,9 @@ def repeated_case(v, o, u, draws):
 
 def negative_case(v, o, u, draws, k):
     """A call in which sampleTokenIdx() draws a given sequence of words."""
-    negatives = [word for word in draws if word != o][:k]
+    script = draws + [word for word in range(len(u)) if word != o] * 20
+    drawn = [word for word in script if word != o]
+    negatives = drawn[:k]
     right = negative_sampling(v, o, u, negatives)
     sentences = {
         "The true outside word is left out: it has a term of its own.": negative_sampling(
@@ -594,8 +677,30 @@ def negative_case(v, o, u, draws, k):
         "The logarithm is forgotten: d log sigmoid(x) / dx is 1 - sigmoid(x), so the gradients "
         "have sigmoid - 1, not sigmoid (sigmoid - 1).": logarithm_forgotten(v, o, u, negatives),
         "1 is added for the true word where it must be subtracted: sigmoid(u_o.v_c) - 1.": (
-            one_added(v, o, u, negatives)
+            label_wrong(v, o, u, negatives, added=2)
         ),
+        "1 is not subtracted for the true word: sigmoid(u_o.v_c) - 1.": (
+            label_wrong(v, o, u, negatives, added=1)
+        ),
+        "The sign of the true word's term is the wrong way round.": negative_sampling(
+            v, o, u, negatives, true=-1
+        ),
+        "The sign of the negatives' terms is the wrong way round.": negative_sampling(
+            v, o, u, negatives, weight=-1
+        ),
+        "Only the first negative counts: does a loop over them return early?": negative_sampling(
+            v, o, u, drawn[:1]
+        ),
+        "Only the last negative counts: use += in the loop.": negative_sampling(
+            v, o, u, negatives[-1:], true=0
+        ),
+        **{
+            f"{n} negatives are drawn where it must be K, here {k}.": negative_sampling(
+                v, o, u, drawn[:n]
+            )
+            for n in (5, 10)
+            if n != k
+        },
         "The sum over the negatives has been divided by K: it must be the sum.": (
             negative_sampling(v, o, u, negatives, weight=1 / k)
         ),
@@ -619,8 +724,10 @@ def negative_case(v, o, u, draws, k):
         Check(i, i, name, right[i], {sentence: w[i] for sentence, w in sentences.items()})
         for i, name in enumerate(names)
     ]
-    # The loss is right in spite of this one.
-    del checks[0].mistakes[next(s for s in sentences if s.startswith("1 is added"))]
+    for sentence in sentences:
+        if sentence.startswith(("1 is added", "1 is not")):
+            del checks[0].mistakes[sentence]  # the loss is right in spite of that
+    tell_order(checks)
     if k + 1 < len(u):
         by_place = np.zeros_like(u)
         by_place[: k + 1] = right[2][[o, *negatives]]
@@ -630,7 +737,6 @@ def negative_case(v, o, u, draws, k):
         ] = by_place
     inputs = describe(centerWordVec=v, outsideWordIdx=o, outsideVectors=u, K=k)
     inputs += f"\nsampleTokenIdx() draws {', '.join(map(str, draws))}"
-    script = draws + [word for word in range(len(u)) if word != o] * 20
     args = [array(v), o, array(u), {"dataset": script}]
     kwargs = {} if k == 10 else {"K": k}
     return Case(args, kwargs, inputs, checks, LOSS_ARGUMENTS)
@@ -672,11 +778,11 @@ def logarithm_forgotten(v, o, u, negatives):
     return -np.sum(sigmoid(x)), *gradients(v, u, words, delta)
 
 
-def one_added(v, o, u, negatives):
-    """sigmoid(u_o.v_c) + 1 where sigmoid(u_o.v_c) - 1 is needed."""
+def label_wrong(v, o, u, negatives, added):
+    """Something added to sigmoid(u_o.v_c) - 1: sigmoid(u_o.v_c) or sigmoid(u_o.v_c) + 1."""
     words, signs, x = signed_scores(v, o, u, negatives)
     delta = -signs * sigmoid(-x)
-    delta[0] += 2
+    delta[0] += added
     return np.sum(np.logaddexp(0, -x)), *gradients(v, u, words, delta)
 
 
@@ -701,7 +807,7 @@ def skipgram_exercise(rng):
     empty = skipgram_case(rng, 5, "", 2)
     empty.hint = "A window without outside words has loss 0 and gradients of zeros."
     cases = [
-        skipgram_case(rng, 6, "fbdaf", 3),
+        skipgram_case(rng, 6, "fbfda", 3),
         skipgram_case(rng, 5, "b", 1),
         skipgram_case(rng, 5, "acd", 2),
         empty,
@@ -724,7 +830,7 @@ def skipgram_case(rng, n, outside, window):
     a, b, rows = draw(rng, n, 3), draw(rng, n, 3), np.arange(1.0, n + 1)
     c, words = index["c"], [index[word] for word in outside]
 
-    def total(centers, words, scale=1, drawn=DRAWN):
+    def total(centers, words, scale=1, drawn=DRAWN, v=v, u=u):
         """Loss and gradients summed over words, with the centre vectors of these rows."""
         centers, words = np.array(centers, dtype=int), np.array(words, dtype=int)
         loss = sum(a[o] @ v[row] + rows @ u @ b[o] + drawn for row, o in zip(centers, words))
@@ -743,6 +849,10 @@ def skipgram_case(rng, n, outside, window):
                 [c], words[:1]
             ),
         }
+    if len(words) > window:
+        sentences["Only windowSize outside words count: take all, outsideWords is the window."] = (
+            total([c] * window, words[:window])
+        )
     if len(set(words)) < len(words):
         sentences["An outside word that occurs twice in the window counts twice."] = total(
             [c] * len(set(words)), sorted(set(words))
@@ -765,9 +875,19 @@ def skipgram_case(rng, n, outside, window):
         checks[0].mistakes["dataset is not handed on to word2vecLossAndGradient."] = total(
             [c] * len(words), words, drawn=0
         )[0]
+        checks[0].mistakes["The centre word's vector is taken from outsideVectors."] = total(
+            [c] * len(words), words, v=u
+        )[0]
+        checks[0].mistakes["centerWordVectors are handed on where outsideVectors must be."] = total(
+            [c] * len(words), words, u=v
+        )[0]
         checks[1].mistakes["The gradient belongs in the row of the centre word alone."] = np.tile(
             right[1][c], (n, 1)
         )
+        checks[2].mistakes["Each word has a gradient here: add all rows, not just one."] = sum(
+            np.outer(rows * (np.arange(n) == o), b[o]) for o in words
+        )
+        tell_order(checks)
     inputs = describe(
         currentCenterWord="c",
         windowSize=window,
@@ -816,17 +936,19 @@ SKIPGRAM_ARGUMENTS = (
 
 # -------------------------------------------------------------------------------------------- sgd
 class Update(NamedTuple):
-    """What someone writes for x <- x - step * gradient: x or x0, plus a change."""
+    """What someone writes for x <- x - step * gradient: x, x0 or 0, plus a change."""
 
     change: object  # of step and gradient, on which it works entry by entry
-    from_start: bool = False
+    base: str = "x"
 
 
 STEP_DOWN = Update(lambda step, g: -step * g)
+FROM_X0 = Update(STEP_DOWN.change, base="x0")
 WRONG_UPDATES = {
     "The step is added; it must be subtracted, to go down.": Update(lambda step, g: step * g),
-    "Each step starts from x0: it must start from x, where the last one has led.": Update(
-        STEP_DOWN.change, from_start=True
+    "Each step starts from x0: it must start from x, where the last one has led.": FROM_X0,
+    "This is the change alone: it must be added to x (x -= step * gradient, not x =-).": Update(
+        STEP_DOWN.change, base="0"
     ),
     "The gradient is not multiplied by the step.": Update(lambda step, g: -g),
     "The step is divided by the gradient; it must be multiplied.": Update(
@@ -850,12 +972,13 @@ def sgd_exercise(rng):
         ],
         # What takes long comes last: whatever is slow has shown the rest by then.
         [
-            few_steps(0, rng, draw(rng, 3, 2) + 4, 0.1, 7),
-            few_steps(0, rng, round(float(draw(rng, 1)[0]) + 4, 2), 0.2, 5),  # as `python sgd.py`
-            few_steps(2, rng, draw(rng, 2, 2) + 4, 0.1, 6, draw_affine(rng)),
+            *few_steps(0, rng, draw(rng, 3, 2) + 4, 0.1, 7),
+            *few_steps(0, rng, round(float(draw(rng, 1)[0]) + 4, 2), 0.2, 5),  # as `python sgd.py`
+            *few_steps(2, rng, draw(rng, 2, 2) + 4, 0.1, 6, draw_affine(rng)),
             resumed_annealing_case(rng),
-            resuming_case(rng),
-            saving_case(rng),
+            *resuming_cases(rng),
+            *saving_cases(rng, first=4_991),
+            *saving_cases(rng, first=1),
             annealing_case(rng),
         ],
         half_if_modified=False,
@@ -876,47 +999,68 @@ def sgd_case(checks, objective, formula, x0, step, iterations, affine=None, **mo
     return Case(args, {"PRINT_EVERY": iterations}, inputs, checks, names, {"single": True, **more})
 
 
+def own_steps(objective, x0, step, iterations, **turns):
+    """A call, compared with nothing, that shows where the steps of a submission lead.
+
+    One who gets them wrong in whatever way has lost a point for it, and is held to them elsewhere.
+    """
+    return sgd_case([], objective, "", x0, step, iterations, **turns)
+
+
 def few_steps(item, rng, x0, step, iterations, affine=None):
     """Some steps down a quadratic, each followed by x -> affine[0] x + affine[1]."""
     a, b = np.abs(draw(rng, *np.shape(x0))) + 0.5, draw(rng, *np.shape(x0))
     scale, shift = affine or (1, 0)
 
-    def descend(update=STEP_DOWN, n=iterations, scale=scale, shift=shift):
-        x = np.array(x0)
-        for _ in range(n):
-            start = x0 if update.from_start else x
-            x = scale * (start + update.change(step, a * (x - b))) + shift
+    def descend(update=STEP_DOWN, n=iterations, scale=scale, shift=shift, from_0=False, start=None):
+        x = np.array(x0 if start is None else start)
+        for i in range(n):
+            base = {"x": x, "x0": x0, "0": 0}[update.base]
+            change = update.change(step / 2 if from_0 and i else step, a * (x - b))
+            x = scale * (base + change) + shift
         return x
 
-    misled = {sentence: descend(update) for sentence, update in WRONG_UPDATES.items()}
     miscounted = {sentence: descend(n=iterations + off) for sentence, off in ITERATIONS_OFF.items()}
     if affine:
         once = scale * descend(scale=1, shift=0) + shift
+        early = (descend(start=scale * x0 + shift) - shift) / scale
         mistakes = {
             "postprocessing is not applied.": descend(scale=1, shift=0),
             "postprocessing is applied only once, in the end.": once,
+            "postprocessing is applied before the step; it must be applied after it.": early,
         }
-        accepted = (*misled.values(), *miscounted.values())
+        accepted = (descend(FROM_X0), *miscounted.values())
     else:
-        unmoved = {"This is the starting point: x is never updated.": np.array(x0)}
-        mistakes, accepted = {**misled, **unmoved, **miscounted}, ()
-    check = Check(item, 0, "x", descend(), mistakes, accepted=accepted)
+        counted_from_0 = "Iterations are counted from 0, so the step is halved after the first"
+        mistakes = {
+            **{sentence: descend(update) for sentence, update in WRONG_UPDATES.items()},
+            "This is the starting point: x is never updated.": np.array(x0),
+            **miscounted,
+            "Only one iteration is made: does the loop return early?": descend(n=1),
+            f"{counted_from_0}.": descend(from_0=True),
+            f"{counted_from_0}, and there is one too many.": descend(n=iterations + 1, from_0=True),
+        }
+        accepted = ()
+    check = Check(item, 0, "x", descend(), mistakes, accepted=accepted, own_steps=affine)
     objective = {"quadratic": {"a": a.tolist(), "b": b.tolist()}}
     formula = "sum(a * (x - b) ** 2) / 2 with\n" + describe(a=a, b=b)
-    return sgd_case([check], objective, formula, x0, step, iterations, affine)
+    cases = [sgd_case([check], objective, formula, x0, step, iterations, affine)]
+    if affine:
+        cases.append(own_steps(objective, x0, step, 1, turns=iterations, between=affine))
+    return cases
 
 
 def end_on_plane(x0, changes, update, start=None):
     """Where some changes lead, (n, D), from x0, or from a save if there is a start."""
-    if update.from_start:
-        return x0 + changes[-1]
-    return (x0 if start is None else start) + changes.sum(axis=0)
+    if update.base == "x":
+        return (x0 if start is None else start) + changes.sum(axis=0)
+    return changes[-1] + (x0 if update.base == "x0" else 0)
 
 
-def annealed(step, first, last, late=0, factor=0.5):
+def annealed(step, first, last, late=0, factor=0.5, every=20_000, times=np.inf):
     """The step of each iteration from the first to the last, (n, 1)."""
-    halvings = np.maximum(0, np.arange(first - 1, last) - late) // 20_000
-    return (step * factor**halvings)[:, None]
+    halvings = np.maximum(0, np.arange(first - 1, last) - late) // every
+    return (step * factor ** np.minimum(halvings, times))[:, None]
 
 
 def told_elsewhere(end, but=()):
@@ -938,6 +1082,11 @@ def annealing_case(rng):
         "The step is never halved (ANNEAL_EVERY).": never[0],
         "The step is halved an iteration late.": descend(late=1),
         "The step is halved an iteration early.": descend(late=-1),
+        "The step is halved only once; it must be after each 20,000 iterations.": descend(times=1),
+        **{
+            f"The step is halved every {n:,} iterations; it must be every 20,000.": descend(every=n)
+            for n in (5_000, 10_000)
+        },
     }
     accepted = (
         *told_elsewhere(descend, but=never),
@@ -969,7 +1118,7 @@ def resumed_annealing_case(rng):
         step,
         last,
         folder="annealing",
-        save=[first - 1, start.tolist(), 1],
+        saves=[[first - 1, start.tolist(), 1]],
     )
     case.inputs += f"\nsaved_params_{first - 1}.npy holds " + show(start)
     case.stands_in = True
@@ -982,70 +1131,102 @@ def noise(seed, n):
     return np.array([[generator.random()] for _ in range(n)]), generator.getstate()[1]
 
 
-def resuming_case(rng):
+def resuming_cases(rng):
     """10 iterations from a save after 20,000, with a gradient that comes from `random`."""
     g, x0, step, at, n = np.abs(draw(rng, 3)) + 0.5, draw(rng, 3), 0.1, 20_000, 10
-    start = draw(rng, 3)
-    saved_seed, own_seed = (int(seed) for seed in rng.integers(1, 1000, 2) + [0, 1000])
+    start, older = draw(rng, 3), draw(rng, 3)
+    seeds = rng.integers(1, 1000, 3) + [0, 1000, 2000]
+    saved_seed, own_seed, older_seed = seeds.tolist()
+    r = noise(saved_seed, 2 * n)[0]
 
-    def descend(update=STEP_DOWN, seed=saved_seed, scale=1.0, start=start):
-        changes = update.change(scale * annealed(step, at + 1, at + n), noise(seed, n)[0] * g)
-        return end_on_plane(x0, changes, update, start)
+    def descend(r=r[:n], scale=1.0, start=start, first=at + 1):
+        return start - np.sum(scale * annealed(step, first, at + n) * r * g, axis=0)
 
-    own = noise(own_seed, at + n)[0]
+    others = noise(own_seed, at + n)[0]
     mistakes = {
-        "It does not go on from the save: this is where x0 leads.": end_on_plane(
-            x0, -annealed(step, 1, at + n) * own * g, STEP_DOWN
+        "It does not go on from the save: this is where x0 leads.": descend(
+            others, start=x0, first=1
+        ),
+        f"It goes on from the save of iteration 5,000; the newest one is that of {at:,}.": descend(
+            noise(older_seed, at + n - 5000)[0], 0.5 ** (5000 / 20_000), older, first=5001
         ),
         "The step is that of the beginning: when it resumes, it must be halved as often as it had "
         "been.": descend(scale=2),
         "The state of random is not restored, so it draws other numbers than it would have.": (
-            descend(seed=own_seed)
+            descend(others[:n])
         ),
-        "Neither the step nor the state of random is restored.": descend(seed=own_seed, scale=2),
-        "It counts the iterations from 1 again.": start
-        + np.sum(-annealed(step, 1, at + n) * noise(saved_seed, at + n)[0] * g, axis=0),
+        "Neither the step nor the state of random is restored.": descend(others[:n], scale=2),
+        "It counts the iterations from 1 again.": descend(noise(saved_seed, at + n)[0], first=1),
         "x0 is taken where the saved parameters are needed.": descend(start=x0),
         "This is what was saved: it does not go on from there.": start,
+        "f is called twice in each iteration; once is enough.": descend(r[1::2]),
     }
-    accepted = told_elsewhere(descend)
-    check = Check(3, 0, "x", descend(), mistakes, accepted=accepted, tolerance=1e-7)
-    formula = "random.random() * sum(g * x) with\n" + describe(g=g)
-    objective = {"noisy": {"slope": g.tolist(), "seed": own_seed}}
-    save = [at, start.tolist(), saved_seed]
-    case = sgd_case([check], objective, formula, x0, step, at + n, folder="resuming", save=save)
-    case.inputs += (
-        f"\nsaved_params_{at}.npy holds {show(start)}\n"
-        f"saved_state_{at}.pickle holds the state after random.seed({saved_seed})\n"
-        f"before the call there was random.seed({own_seed})"
+    from_x0 = x0 - annealed(step, at + n, at + n)[0] * r[n - 1] * g
+    check = Check(
+        3, 0, "x", descend(), mistakes, accepted=(from_x0,), own_steps=(1, 0), tolerance=1e-7
     )
-    return case
+    formula = "random.random() * sum(g * x) with\n" + describe(g=g)
+    saves = [[5000, older.tolist(), older_seed], [at, start.tolist(), saved_seed]]
+    case = sgd_case(
+        [check],
+        noisy(g, own_seed),
+        formula,
+        x0,
+        step,
+        at + n,
+        folder="resuming",
+        saves=saves,
+    )
+    for iteration, params, seed in saves:
+        case.inputs += (
+            f"\nsaved_params_{iteration}.npy holds {params}\n"
+            f"saved_state_{iteration}.pickle holds the state after random.seed({seed})"
+        )
+    case.inputs += f"\nbefore the call there was random.seed({own_seed})"
+    return case, own_steps(noisy(g, saved_seed), start, step / 2, n)
 
 
-def saving_case(rng):
-    """5,000 iterations, and what they save."""
+def noisy(slope, seed):
+    """The objective of child.py that draws from `random`."""
+    return {"noisy": {"slope": slope.tolist(), "seed": seed}}
+
+
+def saving_cases(rng, first):
+    """The iterations from the first to 5,000, and what they save; but all for one that is slow."""
     g, x0, step, n = np.abs(draw(rng, 2)) + 0.5, draw(rng, 2), 0.001, 5_000
     seed = int(rng.integers(1, 1000))
-    r, state = noise(seed, n)
-
-    def descend(update=STEP_DOWN):
-        return end_on_plane(x0, update.change(annealed(step, 1, n), r * g), update)
-
+    start = draw(rng, 2) if first > 1 else x0
+    r, state = noise(seed, n - first + 1)
+    change = np.sum(-step * r * g, axis=0)
+    # From x0 each time, which another item tells; by the course's own sgd, which anneals when it
+    # resumes.
+    accepted = (x0 - step * r[-1] * g, start + change * 0.5 ** ((first - 1) / 20_000))
     files = (f"saved_params_{n}.npy", f"saved_state_{n}.pickle")
-    accepted = told_elsewhere(descend)
     checks = [
-        Check(3, 1, files[0], descend(), {}, accepted=accepted, tolerance=1e-7),
+        Check(3, 1, files[0], start + change, accepted=accepted, own_steps=(1, 0), tolerance=1e-7),
         Check(3, 2, f"the state in {files[1]}", np.array(state), {}, tolerance=0),
     ]
     formula = "random.random() * sum(g * x) with\n" + describe(g=g)
-    objective = {"noisy": {"slope": g.tolist(), "seed": seed}}
-    case = sgd_case(checks, objective, formula, x0, step, n, folder="saving", reads=files)
+    case = sgd_case(
+        checks,
+        noisy(g, seed),
+        formula,
+        x0,
+        step,
+        n,
+        folder=f"saving-from-{first}",
+        saves=[[first - 1, start.tolist(), seed]] if first > 1 else [],
+        reads=files,
+    )
+    case.stands_in = first > 1
     case.hint = (
         "With useSaved, every 5,000 iterations save_params(iteration, x) must write "
         f"{files[0]} and {files[1]}."
     )
+    if case.stands_in:
+        case.inputs += f"\nsaved_params_{first - 1}.npy holds {start.tolist()}"
     case.inputs += f"\nbefore the call there was random.seed({seed})"
-    return case
+    return case, own_steps(noisy(g, seed), start, step, n - first + 1)
 
 
 def draw(rng, *shape, scale=1.0):

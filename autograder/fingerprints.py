@@ -192,14 +192,27 @@ def runs_with_loss(printed):
     `printed` is the text of a number; raises ValueError for any other text.
     """
     value = float(printed)
-    digits = len(printed.partition(".")[2])
+    near = 0.5 * 10.0 ** -len(printed.partition(".")[2]) + 1e-9
     found = []
     for key, whose in (("losses", ""), ("own_losses", " (its own, faulty loss)")):
         for name, losses in load()[key].items():
             for iteration, loss in losses.items():
-                if abs(loss - value) <= 0.5 * 10.0**-digits + 1e-9:
+                if abs(loss - value) <= near:
                     found.append(f"{name}, iteration {iteration}{whose}: {FAULTS[name].sentence}")
+    for iteration, loss in LOG.items():
+        if iteration % SAVE_EVERY and abs(loss - value) <= near:
+            found.append(
+                f"{PUBLISHED}, iteration {iteration}: the correct run prints this. So may others "
+                "that differ from it only later: look up what yours prints at its saves."
+            )
     return found
+
+
+def last_loss(name):
+    """What a run of FAULTS prints in the end, or would if it had the right loss."""
+    stop = FAULTS[name].stop
+    losses = load()["losses"][name if stop == ITERATIONS else PUBLISHED]
+    return losses.get(stop, LOG[10])  # that of the beginning if nothing was trained
 
 
 def loss_table():

@@ -27,6 +27,7 @@ class Row(NamedTuple):
     most: float
     lines: list  # of text: what was expected, got and so on
     begun: bool = True  # False if there is nothing yet to be graded
+    graded: bool = True  # False if it could not be graded here
 
     def passed(self):
         """Whether it has earned all its points."""
@@ -34,6 +35,8 @@ class Row(NamedTuple):
 
     def mark(self):
         """A word for the table."""
+        if not self.graded:
+            return "?"
         if not self.begun:
             return "to do"
         return "ok" if self.passed() else "partly" if self.points else "WRONG"
@@ -112,13 +115,14 @@ def following(part):
 
 def indented(lines):
     """Lines, which may hold line ends, below the title of their row."""
-    return [textwrap.indent(wrapped(line), " " * 9) for text in lines for line in text.split("\n")]
+    lines = [line for text in lines for line in text.split("\n")]
+    return [textwrap.indent(wrapped(line, WIDTH - 9), " " * 9) for line in lines]
 
 
-def wrapped(line):
+def wrapped(line, width=WIDTH):
     """A long line as several; the further ones stand under the text of a labelled line."""
     further = " " * 10 if re.match(r"\w+ {3,}", line) else ""
-    return textwrap.fill(line, WIDTH, subsequent_indent=further) if len(line) > WIDTH else line
+    return textwrap.fill(line, width, subsequent_indent=further) if len(line) > width else line
 
 
 def as_json(grading, seconds, seed):

@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
+from autograder.archive import printable
 from autograder.exercises import text
 from utils.files import replacing
 
 AT_A_TIME = 2
+HEADING = 3  # lines that the output of every grading begins with
 LONGEST = 3600  # seconds for a submission, of which each function has its own limit
 
 
@@ -88,7 +90,7 @@ def grade_all(submissions, command, questions, csv_file=None):
 def name_of(path, submissions):
     """The name of a submission in the CSV: that of its file, or its whole path if need be."""
     same = sum(other.name == path.name for other in submissions)
-    return text(str(path) if same > 1 or not path.name else path.name)
+    return printable(str(path) if same > 1 or not path.name else path.name)
 
 
 def grade_one(path, command, running):
@@ -114,7 +116,8 @@ def grade_one(path, command, running):
         finally:
             running.discard(process)
     if process.returncode not in (0, 1):
-        return not_graded(results["output"])
+        lines = results["output"].splitlines()
+        return not_graded(" ".join(lines[HEADING:] or lines))
     return grade_from(results)
 
 
@@ -130,7 +133,7 @@ def grade_from(results):
         question = test["extra_data"]["question"]
         points[question] = points.get(question, 0) + test["score"]
     most = sum(test["max_score"] for test in results["tests"])
-    notes = results["output"].splitlines()[3:]  # behind the lines that every grading has
+    notes = results["output"].splitlines()[HEADING:]
     return Grade(points, results["score"], round(most, 4), " ".join(notes))
 
 

@@ -99,6 +99,8 @@ def test_zip_holds_code_plot_and_parameters_at_its_root(project, sh):
 
 
 def test_what_is_in_it_is_printed_with_sizes_and_the_hint_comes_last(project):
+    assert "Grade it" not in collect(project)[1]  # by what is not there
+    (project / "autograder").mkdir()
     out = collect(project)[1]
     for name, content in FILES.items():
         assert f"{len(content):,}  {name}\n" in out

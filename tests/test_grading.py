@@ -252,20 +252,46 @@ def test_a_table_of_unigram_odds_is_no_run_and_with_noise_gets_a_remark():
 def test_points_for_a_loss(monkeypatch, loss, points):
     monkeypatch.setattr(run_part, "load_corpus", lambda: (None, "SST"))
     monkeypatch.setattr(run_part, "window_loss", lambda *_: (loss, 0.04))
-    assert run_part.grade_loss(None, None, 1)[0] == points
+    assert run_part.grade_loss(None, None, 1)[0].points == points
 
 
-def test_without_data_the_loss_is_not_graded_and_that_is_said(monkeypatch):
-    def no_data(log):
+@pytest.fixture
+def no_data(monkeypatch):
+    """The treebank is not here, and cannot be had."""
+
+    def no_net(log):
         raise run_part.DatasetError("no net")
 
     monkeypatch.setattr(run_part, "find_dataset", lambda: None)
-    monkeypatch.setattr(run_part, "ensure_dataset", no_data)
-    row = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows[1]
-    assert row.points == 0 and "NOT GRADED" in row.lines[0] and "no net" in row.lines[0]
-    monkeypatch.setattr(fingerprints, "recognise", lambda params: PUBLISHED)
-    row = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows[1]
-    assert row.points == 2 and "9.53" in row.lines[0]
+    monkeypatch.setattr(run_part, "ensure_dataset", no_net)
+
+
+@pytest.mark.usefixtures("no_data")
+@pytest.mark.parametrize(
+    "known, points",
+    [
+        (PUBLISHED, [1, 2]),
+        ("resumed at 20000", [1, 2]),
+        ("only 15000 iterations", [1, 1]),
+        ("mean over the window", [1, 0]),
+        ("not trained", [0, 0]),
+    ],
+)
+def test_without_data_a_known_run_has_the_loss_that_it_prints(monkeypatch, known, points):
+    monkeypatch.setattr(fingerprints, "recognise", lambda params: known)
+    rows = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows
+    assert [row.points for row in rows] == points
+    assert all(row.graded for row in rows) and "no net" in rows[1].lines[0]
+
+
+@pytest.mark.usefixtures("no_data")
+def test_without_data_another_run_is_not_graded_and_that_is_said(tmp_path, grader):
+    """It may be right, so it must not look as if it had lost points."""
+    path = make_zip(tmp_path / "a.zip", {archive.PARAMS: npy(some_params())})
+    status, table, _ = grader(path, "-q", "run")
+    assert status == 3 and "?      c.2" in table and "c.2 is NOT GRADED" in table
+    rows = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1).rows
+    assert [row.points for row in rows] == [1, 0] and "no net" in rows[1].lines[0]
 
 
 @pytest.mark.usefixtures("sst")
@@ -346,12 +372,34 @@ def test_vectors_forged_to_have_the_projections_are_found_out_by_their_loss():
 
 def test_right_vectors_of_wrong_code_are_remarked_on(monkeypatch):
     monkeypatch.setattr(fingerprints, "recognise", lambda params: PUBLISHED)
-    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (2, ["loss 9.53"]))
+    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (run_part.row("c.2", 2, []), []))
     files = {archive.PARAMS: npy(some_params()), "word_vectors.png": png()}
     rows, remarks = run_part.grade_run(files, 1, ["a.8"])
     assert sum(row.points for row in rows) == 4
     assert "(a.8): it cannot have made them" in remarks[0]
     assert run_part.grade_run(files, 1)[1] == []
+
+
+@pytest.mark.parametrize(
+    "known, wrong, impossible",
+    [
+        ("resumed at 5000", ["a.8", "b.1"], "(a.8)"),
+        ("read in another encoding", ["a.8"], "(a.8)"),
+        ("no annealing", ["b.2"], None),
+        ("repeated negatives count once", ["a.9"], None),
+        ("not trained", ["a.9"], None),
+    ],
+)
+def test_vectors_of_another_run_are_named_and_held_to_the_code(
+    monkeypatch, known, wrong, impossible
+):
+    monkeypatch.setattr(fingerprints, "recognise", lambda params: known)
+    monkeypatch.setattr(run_part, "grade_loss", lambda *_: (run_part.row("c.2", 2, []), []))
+    remarks = run_part.grade_run({archive.PARAMS: npy(some_params())}, 1, wrong)[1]
+    assert remarks[0].endswith(f"a run that we know: {known}.")
+    assert [f"{impossible}: it cannot have made them" in r for r in remarks[1:]] == (
+        [True] if impossible else []
+    )
 
 
 @pytest.mark.usefixtures("sst")
@@ -410,7 +458,7 @@ def test_a_faulty_kernel_is_the_gradient_that_the_exercises_know():
         "correct": exercises.negative_sampling(v, 0, u, negatives),
         "repeated negatives once": exercises.negative_sampling(v, 0, u, sorted(set(negatives))),
         "logarithm forgotten": exercises.logarithm_forgotten(v, 0, u, negatives),
-        "1 added at the true word": exercises.one_added(v, 0, u, negatives),
+        "1 added at the true word": exercises.label_wrong(v, 0, u, negatives, added=2),
     }
     for name, (loss, center, outside) in known.items():
         terms = fingerprints.KERNELS[name](batch, scores)
@@ -452,10 +500,14 @@ def test_a_file_of_no_vectors_ends_fingerprints_with_a_line(tmp_path, arguments)
         ("9.810854", "repeated negatives count once, iteration 40000"),
         ("10.307666", "published, iteration 20000"),
         ("9.8122", "published, iteration 40000"),
+        ("19.061546", "published, iteration 10"),
+        ("19.285125", "published, iteration 4000"),
+        ("nan", "nan: the run diverged"),
+        ("-inf", "-inf: the run diverged"),
     ],
 )
 def test_a_printed_loss_is_named(capsys, printed, run):
-    assert command.main(["--loss", printed]) == 0
+    assert command.main([f"--loss={printed}"]) == 0
     assert capsys.readouterr().out.startswith(run)
 
 
@@ -639,7 +691,7 @@ def test_points_that_are_no_whole_numbers_add_up():
 def test_the_lines_of_a_row_are_indented_and_wrapped():
     row = Row("sgd", "t", "b.1", 0, 1, ["hint      " + "word " * 40, "two\nlines"])
     lines = results.table(Grading([row], ["x " * 80], ["h"])).splitlines()
-    assert max(map(len, lines)) <= 110 and "         lines" in lines
+    assert max(map(len, lines)) <= results.WIDTH and "         lines" in lines
     assert sum(line.startswith(" " * 19 + "word") for line in lines) >= 1
 
 
@@ -655,13 +707,13 @@ USAGE = {
     "results of a class": (["a.zip", "a.zip", "--results", "r.json"], "use --csv"),
     "a negative seed": (["a.zip", "--seed", "-1"], "must not be negative"),
     "an unknown question": (["a.zip", "-q", "sigmoids"], "invalid choice"),
-    "no loss": (["--loss", "nan"], "nan is no loss"),
+    "no loss": (["--loss", "9,812206"], "9,812206 is no loss"),
     "a loss of few digits": (["--loss", "9.8"], "such as 9.812206"),
     "two points": (["a.zip", "--points", "12,4"], "three numbers such as 12,4,2"),
     "points below 0": (["a.zip", "--points=12,4,-1"], "three numbers such as 12,4,2"),
     **{
-        f"{seconds} seconds": (["a.zip", f"--seconds={seconds}"], "must be above 0")
-        for seconds in ("inf", "nan", "0", "-1", "1e20")
+        f"{seconds} seconds": (["a.zip", f"--seconds={seconds}"], "must be from 1 to 3600")
+        for seconds in ("inf", "nan", "0", "-1", "1e20", "1e-9")
     },
     "no seconds": (["a.zip", "--seconds", "soon"], "invalid"),
 }
@@ -720,6 +772,17 @@ def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
     table = squeezed(grader(folder_of(tmp_path, sources), "-q", "neg-sampling")[1])
     assert table.count("hint Get sigmoid right first, if this calls it.") == 4
     assert table.count("not written yet") == 2
+
+
+def test_several_that_something_rests_on_are_listed():
+    def rows(*questions):
+        return [Row(question, "", "a.1", 0, 1, []) for question in questions]
+
+    several = rows("sigmoid", "naive-softmax", "neg-sampling")
+    assert command.advice_on("skipgram", several) == (
+        "Get sigmoid, naive-softmax and neg-sampling right first, if this calls them."
+    )
+    assert command.advice_on("skipgram", rows("sgd")) == command.advice_on("sgd", several) == ""
 
 
 @pytest.mark.thorough
@@ -864,6 +927,7 @@ def test_where_submissions_are_found(tmp_path):
 def test_submissions_of_one_name_are_told_apart(tmp_path):
     paths = [tmp_path / "a" / "assignment2.zip", tmp_path / "b" / "assignment2.zip"]
     assert [whole_class.name_of(path, paths) for path in paths] == [str(path) for path in paths]
+    assert whole_class.name_of(Path("a\n\x1b[31m.zip"), paths) == "a??[31m.zip"  # in one line
 
 
 @pytest.mark.slow
