@@ -484,7 +484,7 @@ def test_the_table_in_the_docs_is_that_of_the_fingerprints():
 @pytest.fixture
 def grader(monkeypatch, capsys):
     """A function that runs the command in this process: status, output, errors."""
-    monkeypatch.setattr(command, "Sandbox", lambda limits, adopt: Sandbox(limits))
+    monkeypatch.setattr(command, "Sandbox", lambda limits, adopt, path: Sandbox(limits))
 
     def run(*arguments):
         try:
