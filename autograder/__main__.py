@@ -202,6 +202,8 @@ def complain(options):
             return f"there is no folder for {file}"
         if file and file.is_dir():
             return f"{file} is a folder"
+        if file and file.exists() and not file.is_file():  # such as /dev/null
+            return f"{file} is not a file"
         if file and file.exists() and any(file.samefile(path) for path in options.paths):
             return f"{file} is to be graded; give another file to write to"
     if options.results and is_class(options):

@@ -427,9 +427,10 @@ def test_the_data_in_another_encoding_has_another_numbering():
     assert utf8.words[:5] == gbk.words[:5] == ["the", "rock", "is", "destined", "to"]
 
 
-@pytest.mark.parametrize("arguments", [["none.npy"], ["text.npy"], ["."]])
+@pytest.mark.parametrize("arguments", [["none.npy"], ["text.npy"], ["empty.npy"], ["."]])
 def test_a_file_of_no_vectors_ends_fingerprints_with_a_line(tmp_path, arguments):
     (tmp_path / "text.npy").write_text("hello", encoding="utf-8")
+    (tmp_path / "empty.npy").touch()
     done = subprocess.run(
         [sys.executable, str(GRADER / "fingerprints.py"), *arguments],
         cwd=tmp_path,
@@ -643,6 +644,7 @@ USAGE = {
     "no folder for the results": (["a.zip", "--results", "/no/folder/x"], "there is no folder"),
     "results naming a folder": (["a.zip", "--results", "/"], "/ is a folder"),
     "csv naming a submission": (["a.zip", "--csv", "./a.zip"], "a.zip is to be graded"),
+    "results naming a device": (["a.zip", "--results", "/dev/null"], "/dev/null is not a file"),
     "csv naming a folder": (["a.zip", "--csv", "/"], "/ is a folder"),
     "results of a class": (["a.zip", "a.zip", "--results", "r.json"], "use --csv"),
     "a negative seed": (["a.zip", "--seed", "-1"], "must not be negative"),

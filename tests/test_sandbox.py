@@ -257,7 +257,7 @@ def test_a_submission_is_graded_wherever_it_lies():
     """Also in the folder that its own working folder is made in."""
     for path in (f"{sandbox.public_folder()}/a.zip", "/", "/a.zip", "/usr/app"):
         box = Sandbox(Limits(seconds=20), path=path)
-        assert is_right(run(box, "open('/tmp/note', 'w').close()")), path
+        assert is_right(run(box, "open(f'/tmp/note-{os.getuid()}', 'w').close()")), path
         assert box._strays() == []
 
 
@@ -907,6 +907,21 @@ def test_packing_twice_gives_the_same_archive(tmp_path):
 
 def test_data_that_is_not_the_treebank_is_not_packed(tmp_path):
     data = write_zip(tmp_path / "data.zip", dict.fromkeys(DATA_FILES, b""))
-    with pytest.raises(SystemExit, match="pack.py: .*data.zip is not the treebank"):
-        pack.main(["--output", str(tmp_path / "a.zip"), "--data", str(data)])
+    errors = run_pack("--output", tmp_path / "a.zip", "--data", data)
+    assert errors.startswith(f"pack.py: {data} is not the treebank") and errors.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["data.zip"]
+
+
+@pytest.mark.parametrize("output", ["", "/", "/dev/null", "/no/folder/a.zip"])
+def test_what_is_no_file_is_not_replaced_by_a_pack(output):
+    errors = run_pack("--output", output)
+    assert errors.startswith("pack.py: ") and errors.count("\n") == 1
+    assert not Path("/dev/null").is_file()
+
+
+def run_pack(*arguments):
+    """What pack.py complains of."""
+    command = [sys.executable, GRADER / "pack.py", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stdout == ""
+    return done.stderr
