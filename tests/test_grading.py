@@ -644,7 +644,7 @@ USAGE = {
     "no folder for the results": (["a.zip", "--results", "/no/folder/x"], "there is no folder"),
     "results naming a folder": (["a.zip", "--results", "/"], "/ is a folder"),
     "csv naming a submission": (["a.zip", "--csv", "./a.zip"], "a.zip is to be graded"),
-    "results naming a device": (["a.zip", "--results", "/dev/null"], "/dev/null is not a file"),
+    "results naming a device": (["a.zip", "--results", "pipe"], "pipe is not a file"),
     "csv naming a folder": (["a.zip", "--csv", "/"], "/ is a folder"),
     "results of a class": (["a.zip", "a.zip", "--results", "r.json"], "use --csv"),
     "a negative seed": (["a.zip", "--seed", "-1"], "must not be negative"),
@@ -666,6 +666,7 @@ def test_usage(tmp_path, monkeypatch, grader, arguments, said):
     monkeypatch.chdir(tmp_path)
     make_zip(tmp_path / "a.zip", {})
     (tmp_path / "run.py").touch()
+    os.mkfifo(tmp_path / "pipe")  # not /dev/null, which root would lose if this failed
     status, out, errors = grader(*arguments)
     assert (status, out) == (2, "")
     assert re.search(r"^autograder: error: ", errors, re.MULTILINE) and said in errors

@@ -912,11 +912,13 @@ def test_data_that_is_not_the_treebank_is_not_packed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["data.zip"]
 
 
-@pytest.mark.parametrize("output", ["", "/", "/dev/null", "/no/folder/a.zip"])
-def test_what_is_no_file_is_not_replaced_by_a_pack(output):
+@pytest.mark.parametrize("output", ["", "/", "pipe", "/no/folder/a.zip"])
+def test_what_is_no_file_is_not_replaced_by_a_pack(tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
     errors = run_pack("--output", output)
     assert errors.startswith("pack.py: ") and errors.count("\n") == 1
-    assert not Path("/dev/null").is_file()
+    assert os.listdir() == ["pipe"] and Path("pipe").is_fifo()
 
 
 def run_pack(*arguments):
