@@ -139,6 +139,7 @@ class Sandbox:
         self.limits = limits or Limits()
         self.secrets = secrets_around(path)
         self.seen = []
+        self._headless = set()
         self.parent = public_folder()
         self.uid, self._claim = claim_uid() if self.parent else (None, None)
         self._tidy_up()  # after a grader that was killed
@@ -288,7 +289,10 @@ class Sandbox:
 
     def _excess(self, work):
         """What the child has taken too much of, in a sentence, or None."""
-        memory, nameless = usage(self.uid) if self.uid is not None else (0, 0)
+        memory, nameless, headless = usage(self.uid) if self.uid is not None else (0, 0, set())
+        before, self._headless = self._headless, headless
+        if before & headless:  # twice in a row, for one that ends may pass through this
+            return "a process of it hid what it uses"
         if memory > self.limits.memory:
             return f"it used more than {self.limits.memory / 2**30:.0f} GB of memory"
         if disk_used([work, *self._strays()]) + nameless > self.limits.disk:
@@ -491,13 +495,24 @@ def claim_uid():
 
 def uids_of(process):
     """The user numbers of a process, given its folder in /proc; none if it is dead or gone."""
+    status = status_of(process)
+    if status.get("State", "Z")[0] in "ZX" and not is_headless(status):
+        return []
+    return [int(uid) for uid in status["Uid"].split()]
+
+
+def status_of(process):
+    """The lines of a process's status by name, given its folder in /proc; none if it is gone."""
     try:
         text = (process / "status").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return []
-    if re.search(r"^State:\s+[ZX]", text, re.MULTILINE):
-        return []
-    return [int(uid) for uid in re.search(r"^Uid:\s+(.*)$", text, re.MULTILINE)[1].split()]
+        return {}
+    return dict(re.findall(r"^(\w+):\s*(.*)$", text, re.MULTILINE))
+
+
+def is_headless(status):
+    """Whether a process goes on without its first thread, which is where its use can be seen."""
+    return status.get("State", "").startswith("Z") and int(status["Threads"]) > 1
 
 
 def processes_of(uid):
@@ -557,10 +572,13 @@ def usage(uid):
     """Bytes that the processes of a user have in memory, and in files that have no name any more.
 
     System V objects count as the latter. Where we may not look into other users' processes (root in
-    a container without CAP_SYS_PTRACE and CAP_SYS_ADMIN), files without a name are not seen.
+    a container without CAP_SYS_PTRACE and CAP_SYS_ADMIN), files without a name are not seen. The
+    third of what is returned is the set of processes of which nothing is: see `is_headless`.
     """
-    memory, nameless = 0, {}  # (device, inode) -> bytes
+    memory, nameless, headless = 0, {}, set()  # (device, inode) -> bytes
     for process in processes_of(uid):
+        if is_headless(status_of(process)):
+            headless.add(process)
         files = []
         with contextlib.suppress(OSError):  # it has just gone
             pages = (process / "statm").read_text(encoding="ascii").split()[1]
@@ -573,9 +591,9 @@ def usage(uid):
                 if info.st_nlink == 0 and stat.S_ISREG(info.st_mode):
                     nameless[info.st_dev, info.st_ino] = info.st_blocks * 512
         if len(nameless) > MAX_NAMELESS:
-            return memory, float("inf")
+            return memory, float("inf"), headless
     objects = [row for kind in SYSTEM_V for row in system_v(kind, uid)]
-    return memory, sum(nameless.values()) + sum(row["bytes"] for row in objects)
+    return memory, sum(nameless.values()) + sum(row["bytes"] for row in objects), headless
 
 
 def open_files(process):

@@ -662,6 +662,8 @@ MUTANTS = [
            "{AS_USER}\nlibc, kind", "import os, sys\nlibc, kind"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: files that are only mapped do not count",
            "            files += mapped_files(process)\n", ""),
+    Mutant("autograder/sandbox.py", "sandbox", "sandbox: a process may hide what it uses",
+           "            headless.add(process)\n", "            pass\n"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: semaphores do not count",
            "\"nsems\", 64)", "\"nsems\", 0)"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: others can read what is under way",

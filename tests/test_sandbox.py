@@ -369,6 +369,11 @@ TRACER = """
     time.sleep(0.3)
     os._exit(0)
 """
+HEADLESS = """
+    import threading
+    threading.Thread(target=time.sleep, args=(99,)).start()
+    ctypes.CDLL(None).pthread_exit(None)
+"""
 LASTING = {"daemon": DAEMON, "bomb": FORK_BOMB, "stopper": STOPPER, "tracer": TRACER}
 
 
@@ -442,6 +447,14 @@ def test_the_memory_of_several_processes_is_added_up():
     box = Sandbox(Limits(seconds=10, memory=2**30), adopt=True)
     outcome = run(box, "os.fork(); os.fork(); x = np.ones(2**25); time.sleep(20)")
     assert outcome.ending == "it used more than 1 GB of memory"
+
+
+@needs_root
+def test_a_process_cannot_hide_what_it_uses(patient):
+    """Where its first thread has ended, the system shows no memory and no files of it."""
+    outcome = run(patient, HEADLESS)
+    assert outcome.ending == "a process of it hid what it uses"
+    assert processes_of(patient.uid) == []
 
 
 @needs_root
