@@ -76,6 +76,9 @@ def set_limits(seconds, memory, file_size, processes, open_files):
             soft, hard = min(soft, most), min(hard, most)
         with contextlib.suppress(ValueError, OSError):  # macOS refuses some
             resource.setrlimit(limit, (soft, hard))
+    # Should memory run out, this is to go first, not the grader. Only Linux has that.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", 0) as file:
+        file.write(b"1000")
 
 
 def restrict_view(hidden, shown, root):

@@ -11,10 +11,10 @@ How much that is worth depends on who grades:
 
 - root on Linux, as on Gradescope: the child becomes a user whom nobody else is. It can neither read
   nor write what is closed to others, nor signal a process of another user, and its processes, its
-  files in the folders open to all and its System V memory are swept away in the end. Where the
-  system allows it (a container may not, and the table then says so), it has no net, sees neither
-  this project's folder nor the one that the submission lies in, and what it writes to files that
-  have no name any more counts too.
+  files in the system's folders open to all and its System V objects are swept away in the end.
+  Where the system allows it (a container may not, and the table then says so), it has no net, sees
+  neither this project's folder nor the one that the submission lies in, and what it writes to files
+  that have no name any more counts too.
 - anybody else: the child has the rights of the user who grades, and could read and write what that
   user can, this grader included. The limits then keep mistakes at bay, not malice.
 
@@ -49,7 +49,8 @@ from utils.stopping import SIGNALS, UserError
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PROGRAM = ("confine.py", "child.py")
-PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/dev/mqueue")
+PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/dev/mqueue", "/var/crash")
+PUBLIC_FOLDERS += tuple(f"/tmp/.{name}-unix" for name in ("X11", "ICE", "XIM", "font"))
 SYSTEM_FOLDERS = ("/", "/etc", "/opt", "/usr", "/usr/local", "/var")  # that nothing runs without
 # Of nobody, on the systems we know; checked all the same. A child has an even one, and whoever
 # ends its processes the next.

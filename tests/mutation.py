@@ -646,6 +646,8 @@ MUTANTS = [
            "    for path in needed:", "    for path in needed[:0]:"),
     Mutant("autograder/confine.py", "sandbox", "confine: closed folders stay closed",
            "MS_BIND | MS_REC, None)\n", "0, None)\n"),
+    Mutant("autograder/confine.py", "sandbox", "confine: the grader goes first if memory runs out",
+           "        file.write(b\"1000\")\n", "        pass\n"),
     Mutant("autograder/confine.py", "sandbox", "confine: a user namespace can be had",
            "        os.chroot(root)\n", "        pass\n"),
     Mutant("autograder/confine.py", "sandbox", "confine: the child outlives a killed grader",

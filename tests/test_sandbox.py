@@ -449,6 +449,12 @@ def test_the_memory_of_several_processes_is_added_up():
     assert outcome.ending == "it used more than 1 GB of memory"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has this")
+def test_should_memory_run_out_the_child_goes_first(patient):
+    code = "raise ValueError(open('/proc/self/oom_score_adj').read())"
+    assert "ValueError: 1000" in said(run(patient, code))
+
+
 @needs_root
 def test_a_process_cannot_hide_what_it_uses(patient):
     """Where its first thread has ended, the system shows no memory and no files of it."""
