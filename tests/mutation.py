@@ -698,6 +698,8 @@ MUTANTS = [
            "character if character.isprintable() else \"?\"", "character"),
     Mutant("autograder/setup.sh", "sandbox", "setup.sh: any sentences will do",
            "    exit 1\n", "    exit 0\n"),
+    Mutant("autograder/setup.sh", "sandbox", "setup.sh: any Python will do",
+           "sys.version_info >= (3, 10)", "sys.version_info >= (3, 1)"),
 ]
 
 

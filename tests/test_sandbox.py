@@ -47,8 +47,9 @@ CALL = {"args": [21.0], "kwargs": {}}
 
 def can_hide():
     """Whether we may mount: not in most containers."""
-    command = ["unshare", "--mount", "true"]
-    return os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return False
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 
 
 def can_see():
@@ -889,11 +890,11 @@ def test_a_grader_that_dies_leaves_valid_results(gradescope):
     assert content["score"] == 0 and "Submit again" in content["output"]
 
 
-def run_setup(base, tmp_path, **environment):
+def run_setup(base, tmp_path, python3="", **environment):
     """Run setup.sh where apt-get, pip and the venv are there already: status, errors."""
     tools = tmp_path / "tools"
     write_script(tools / "apt-get")
-    write_script(tools / "python3")
+    write_script(tools / "python3", python3)
     write_script(
         base / "venv" / "bin" / "python",
         'case "$*" in "-m pip install"*) exit;; esac',
@@ -909,6 +910,23 @@ def run_setup(base, tmp_path, **environment):
 def test_setup_fails_without_the_treebank(gradescope, tmp_path):
     status, errors = run_setup(gradescope, tmp_path, SST_ZIP=str(tmp_path / "none.zip"))
     assert status != 0 and "pack.py --data" in errors.splitlines()[-1]
+
+
+def test_setup_fails_with_an_old_python(gradescope, tmp_path):
+    old = f'exec {sys.executable} "$1" "import sys; sys.version_info = (3, 8); $2"'
+    status, errors = run_setup(gradescope, tmp_path, old)
+    assert status != 0 and errors.startswith("setup.sh: Python 3.10 or newer is needed")
+
+
+def test_setup_fails_if_no_submission_can_be_run(gradescope, tmp_path):
+    """With packages that other users cannot read, say."""
+    program = gradescope / "source" / "autograder" / "confine.py"
+    faulty = program.read_text(encoding="utf-8").replace(
+        "    import numpy ", "    import no_numpy "
+    )
+    program.write_text(faulty, encoding="utf-8")
+    status, errors = run_setup(gradescope, tmp_path)
+    assert status != 0 and errors.startswith("setup.sh: submissions cannot be run here: NumPy")
 
 
 @pytest.mark.slow
