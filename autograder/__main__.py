@@ -79,6 +79,7 @@ def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
         header += [text(note) for note in submission.notes]
         files = submission.files
     rows, remarks, misleading = grade_functions(files, seed, sandbox, questions)
+    header += [text(warning) for warning in sandbox.warnings()]
     if "run" in questions:
         run_rows, run_remarks = grade_run(files, seed, misleading)
         rows, remarks = rows + run_rows, run_remarks + remarks  # those matter more
@@ -205,6 +206,8 @@ def complain(options):
             return f"there is no folder for {file}"
         if file and file.is_dir():
             return f"{file} is a folder"
+        if file and file.exists() and not file.is_file():  # such as /dev/null
+            return f"{file} is not a file"
         if file and file.exists() and any(file.samefile(path) for path in options.paths):
             return f"{file} is to be graded; give another file to write to"
     if options.results and is_class(options):
@@ -257,7 +260,8 @@ def grade_one(options):
     """Grade one submission, print the table, write results.json."""
     began = time.monotonic()
     try:
-        sandbox = Sandbox(Limits(seconds=options.seconds), adopt=True)
+        limits = Limits(seconds=options.seconds)
+        sandbox = Sandbox(limits, adopt=True, path=options.paths[0])
         grading = grade(options.paths[0], options.seed, sandbox, questions_of(options))
         grading = grading.worth(options.points)
         content = results.as_json(grading, time.monotonic() - began, options.seed)

@@ -38,14 +38,17 @@ def main():
     os.umask(0o022)
     set_limits(**task["limits"])
     if task["uid"] is not None:
-        restrict_view(task["hidden"], task["shown"])
+        restrict_view(list(task["secrets"]), task["shown"], task["root"])
         drop_privileges(task["uid"])
     if sys.platform == "linux":  # end with the grader, should that be killed
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != task["parent"]:  # it was, before it was asked to
+        os._exit(1)
     os.chdir(task["work"])
     sys.path[:] = task["path"]
     fault = fault_of_the_system(task["needed"])
-    report(unfit=fault)
+    seen = [folder for folder, file in task["secrets"].items() if os.access(file, os.R_OK)]
+    report(unfit=fault, seen=seen)
     if not fault:
         load(task["child"]).work(task, report)
     channel.flush()
@@ -73,15 +76,21 @@ def set_limits(seconds, memory, file_size, processes, open_files):
             soft, hard = min(soft, most), min(hard, most)
         with contextlib.suppress(ValueError, OSError):  # macOS refuses some
             resource.setrlimit(limit, (soft, hard))
+    # Should memory run out, this is to go first, not the grader. Only Linux has that.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", 0) as file:
+        file.write(b"1000")
 
 
-def restrict_view(hidden, shown):
-    """Hide a folder from this process and its children, and let any user enter some others.
+def restrict_view(hidden, shown, root):
+    """Hide some folders from this process and its children, and let any user enter some others.
 
-    Those may lie in the hidden folder or below one that is closed to others, such as /root: in this
+    Those may lie in a hidden folder or below one that is closed to others, such as /root: in this
     process's own view of the file system, an empty folder takes the place of each of these, and
     nothing but the folders to be shown is in it. Where the system does not allow that, as in a
     container, nothing is changed.
+
+    `root` is an empty folder, to become the root of that view: a process whose root is not that of
+    all cannot get a user namespace, in which it could mount file systems that nobody counts.
     """
     covers = {folder: cover for folder in shown if (cover := cover_of(folder, hidden))}
     libc = ctypes.CDLL(None)
@@ -90,22 +99,29 @@ def restrict_view(hidden, shown):
     if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
         return  # what follows would be seen by all
     handles = {folder: os.open(folder, os.O_PATH) for folder in sorted(covers)}
-    for cover in sorted({hidden, *covers.values()}):
-        libc.mount(b"none", os.fsencode(cover), b"tmpfs", 0, b"mode=755,size=1m")
+    for cover in sorted({*hidden, *covers.values()}):
+        if os.path.isdir(cover):  # it may be in one of the others
+            mode = stat.S_IMODE(os.stat(cover).st_mode) | 0o711
+            libc.mount(b"none", os.fsencode(cover), b"tmpfs", 0, b"size=1m,mode=%o" % mode)
     for folder, handle in handles.items():
         if not os.path.isdir(folder):  # it may be in one of the others
             os.makedirs(folder, mode=0o755)
             source = os.fsencode(f"/proc/self/fd/{handle}")
             libc.mount(source, os.fsencode(folder), None, MS_BIND | MS_REC, None)
         os.close(handle)  # it must not lead the submission anywhere
+    if libc.mount(b"/", os.fsencode(root), None, MS_BIND | MS_REC, None) == 0:
+        os.chroot(root)
 
 
 def cover_of(folder, hidden):
-    """The topmost folder above one that is hidden or that others may not enter, or None."""
+    """The topmost folder above one that is hidden or that others may not enter, or None.
+
+    `hidden` has folders.
+    """
     parts = folder.split(os.sep)
     above = [os.sep.join(parts[:n]) or os.sep for n in range(1, len(parts))]
     for path in above:
-        if path == hidden or not os.stat(path).st_mode & stat.S_IXOTH:
+        if path in hidden or not os.stat(path).st_mode & stat.S_IXOTH:
             return path
     return None
 

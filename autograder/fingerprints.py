@@ -507,7 +507,7 @@ def read_vectors(path):
         return np.load(path, allow_pickle=False)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except Exception as error:  # NumPy raises whatever broken bytes lead it to
         raise UserError(f"{path} is not an array that np.save has written") from error
 
 

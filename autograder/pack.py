@@ -10,7 +10,6 @@ not need them.
 """
 
 import argparse
-import os
 import sys
 import zipfile
 from pathlib import Path
@@ -19,7 +18,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # this file is run as a script
 
-from utils.get_datasets import SST_FOLDER, DatasetError, read_archive  # noqa: E402
+from utils.files import check_writable, replacing  # noqa: E402
+from utils.get_datasets import SST_FOLDER, read_archive  # noqa: E402
+from utils.stopping import run_command  # noqa: E402
 
 AT_THE_ROOT = ("setup.sh", "run_autograder")
 
@@ -39,18 +40,14 @@ def contents(data=None):
 
 def pack(output, data=None):
     """Write the pack in one step; the names in it."""
-    new = output.with_name(f"{output.name}.{os.getpid()}")
     files = contents(data)
-    try:
-        with zipfile.ZipFile(new, "w") as archive:
-            for name, content in files.items():
-                info = zipfile.ZipInfo(name)  # of 1980: the same files make the same archive
-                info.compress_type = zipfile.ZIP_DEFLATED
-                info.external_attr = (0o100755 if name in AT_THE_ROOT else 0o100644) << 16
-                archive.writestr(info, content)
-        os.replace(new, output)
-    finally:
-        new.unlink(missing_ok=True)
+    check_writable(output)
+    with replacing(output) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)  # of 1980: the same files make the same archive
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (0o100755 if name in AT_THE_ROOT else 0o100644) << 16
+            archive.writestr(info, content)
     return list(files)
 
 
@@ -62,12 +59,9 @@ def main(arguments=None):
         "--data", type=Path, metavar="ZIP", help="take along stanfordSentimentTreebank.zip"
     )
     options = parser.parse_args(arguments)
-    try:
-        names = pack(options.output, options.data)
-    except (OSError, DatasetError) as error:
-        sys.exit(f"pack.py: {error}")
+    names = pack(options.output, options.data)
     print(f"{options.output}: {options.output.stat().st_size:,} bytes, {len(names)} files")
 
 
 if __name__ == "__main__":
-    main()
+    run_command("pack.py", main)

@@ -11,9 +11,10 @@ How much that is worth depends on who grades:
 
 - root on Linux, as on Gradescope: the child becomes a user whom nobody else is. It can neither read
   nor write what is closed to others, nor signal a process of another user, and its processes, its
-  files in the folders open to all and its System V memory are swept away in the end. Where the
-  system allows it (a container may not), it has no net, does not see this project's folder, and
-  what it writes to files that have no name any more counts too.
+  files in the system's folders open to all and its System V objects are swept away in the end.
+  Where the system allows it (a container may not, and the table then says so), it has no net, sees
+  neither this project's folder nor the one that the submission lies in, and what it writes to files
+  that have no name any more counts too.
 - anybody else: the child has the rights of the user who grades, and could read and write what that
   user can, this grader included. The limits then keep mistakes at bay, not malice.
 
@@ -48,34 +49,54 @@ from utils.stopping import SIGNALS, UserError
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PROGRAM = ("confine.py", "child.py")
-PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/dev/mqueue")
+PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/dev/mqueue", "/var/crash")
+PUBLIC_FOLDERS += tuple(f"/tmp/.{name}-unix" for name in ("X11", "ICE", "XIM", "font"))
+SYSTEM_FOLDERS = ("/", "/etc", "/opt", "/usr", "/usr/local", "/var")  # that nothing runs without
 # Of nobody, on the systems we know; checked all the same. A child has an even one, and whoever
 # ends its processes the next.
 UIDS = range(61_000, 64_000, 2)
 MAX_REPORT, MAX_OUTPUT = 2**20, 2**14  # bytes read from the child
 MAX_EVENTS = 100
+MAX_NAMELESS = 5_000  # files
 PACKAGES = ("json", "numpy", "scipy", "matplotlib", "sklearn")  # that a submission may import
 START = 120  # seconds that Python and NumPy may take to start, on a busy machine or a slow disk
 PATIENCE = 10  # seconds for what should take none
 TIDYING = 120  # seconds for the removal of thousands of files
 PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
-IPC_RMID = 0  # of <sys/ipc.h>
+# Kind of System V objects -> in /proc/sysvipc, the number of one and a count of something in it;
+# bytes that each of those takes.
+SYSTEM_V = {
+    "shm": ("shmid", "size", 1),
+    "msg": ("msqid", "cbytes", 1),
+    "sem": ("semid", "nsems", 64),
+}
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "MPLBACKEND": "Agg",
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
-# Kills all processes of the user argv[1]. A process may be signalled by who is, or acts as, the
-# user that it really is or was: so this acts as that user, and really is another one, whom no
-# process of that user can signal, stop or trace in turn.
-KILL_ALL = """
+# Acts as the user argv[1], since not every container lets root do what follows. A process may be
+# signalled by who is, or acts as, the user that it really is or was: so this really is another
+# one, whom no process of that user can signal, stop or trace in turn.
+AS_USER = """
 import os, sys
 uid = int(sys.argv[1])
 os.setgroups([])
 os.setresgid(uid, uid, uid)
 os.setresuid(uid + 1, uid, uid + 1)
-os.kill(-1, 9)
+"""
+KILL_ALL = f"{AS_USER}os.kill(-1, 9)"
+# Removes the System V objects argv[3:], of the kind argv[2].
+REMOVE_OBJECTS = f"""
+import ctypes  # which that user might not be able to read
+{AS_USER}
+libc, kind = ctypes.CDLL(None), sys.argv[2]
+for number in map(int, sys.argv[3:]):
+    if kind == "sem":
+        libc.semctl(number, 0, 0)  # IPC_RMID
+    else:
+        getattr(libc, kind + "ctl")(number, 0, None)
 """
 
 
@@ -111,10 +132,15 @@ class Sandbox:
     adopt : bool
         Whether processes that a child leaves behind become children of this process, to be killed.
         Then this process must have no other children in sessions of their own.
+    path : path, optional
+        Of the submission; there may be others in the folder that it lies in.
     """
 
-    def __init__(self, limits=None, adopt=False):
+    def __init__(self, limits=None, adopt=False, path=None):
         self.limits = limits or Limits()
+        self.secrets = secrets_around(path)
+        self.seen = []
+        self._headless = set()
         self.parent = public_folder()
         self.uid, self._claim = claim_uid() if self.parent else (None, None)
         self._tidy_up()  # after a grader that was killed
@@ -127,6 +153,16 @@ class Sandbox:
         if self.uid is not None:
             return f"a user of its own (uid {self.uid})"
         return "you, with your own rights: for code you trust"
+
+    def warnings(self):
+        """Which folders the last function could read that it should not, in a sentence each."""
+        if self.uid is None:
+            return []
+        return [
+            f"The functions could read what is in {folder}, for this system lets us hide nothing. "
+            "Strangers' code is to be graded where that is closed to others (chmod 700)."
+            for folder in self.seen
+        ]
 
     def run(self, files, module, function, calls):
         """Call a function of a submission on several inputs; an `Outcome`.
@@ -146,14 +182,19 @@ class Sandbox:
                     "limits": self._limits(),
                     "child": str(folder / "child.py"),
                     "work": str(work),
+                    "root": str(folder / "root"),
+                    "parent": os.getpid(),
+                    "secrets": self.secrets,
                     **surroundings(),
                 }
+                task["shown"] = [*task["shown"], str(folder)]
                 # An event says so, the others are of the submission.
                 events, ending, output = self._run_child(folder, json.dumps(task).encode(), arrived)
             finally:
                 remove([folder])
                 self._tidy_up()
         fault = events[0].get("unfit", "") if events else f"{ending}: {output[-500:]}"
+        self.seen = events[0].get("seen", []) if events else []
         if fault is not None:
             raise UnfitSystem(
                 f"submissions cannot be run here: {fault}. Grade with a Python that every user can "
@@ -175,7 +216,9 @@ class Sandbox:
         The program is a copy, for what lies beside the original is none of the child's business.
         """
         work = folder / "work"
+        (folder / "root").mkdir()
         (work / "utils").mkdir(parents=True)
+        work.chmod(0o700)  # other submissions may be under way
         for path in (ROOT / "utils").glob("*.py"):
             shutil.copyfile(path, work / "utils" / path.name)
         for name, content in files.items():
@@ -198,13 +241,15 @@ class Sandbox:
             **ENVIRONMENT,
             **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(work)),
         }
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        child = subprocess.Popen(
-            command, cwd="/", env=environment, start_new_session=True, bufsize=0, **pipes
-        )
+        with tempfile.TemporaryFile(dir=folder) as stdin:  # for a pipe might have to be waited for
+            stdin.write(task)
+            stdin.seek(0)
+            child = subprocess.Popen(
+                command, cwd="/", env=environment, stdin=stdin, start_new_session=True, bufsize=0,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
         report, output = Tail(MAX_REPORT, keep_first=True), Tail(MAX_OUTPUT)
         try:
-            send(child.stdin, task)
             tails = {child.stdout: report, child.stderr: output}
             ending = self._watch(child, work, tails, arrived)
         finally:
@@ -245,7 +290,10 @@ class Sandbox:
 
     def _excess(self, work):
         """What the child has taken too much of, in a sentence, or None."""
-        memory, nameless = usage(self.uid) if self.uid is not None else (0, 0)
+        memory, nameless, headless = usage(self.uid) if self.uid is not None else (0, 0, set())
+        before, self._headless = self._headless, headless
+        if before & headless:  # twice in a row, for one that ends may pass through this
+            return "a process of it hid what it uses"
         if memory > self.limits.memory:
             return f"it used more than {self.limits.memory / 2**30:.0f} GB of memory"
         if disk_used([work, *self._strays()]) + nameless > self.limits.disk:
@@ -271,7 +319,7 @@ class Sandbox:
         """Remove what the child's own user has left outside its folder."""
         if self.uid is not None:
             remove(self._strays())
-            remove_shared_memory(self.uid)
+            remove_system_v(self.uid)
 
     def _strays(self):
         """What the child's own user has put in the folders that are open to all."""
@@ -304,16 +352,6 @@ class Tail:
         elif len(self.data) < self.most:
             self.data += block[: self.most - len(self.data)]
         return block
-
-
-def send(pipe, data):
-    """Write all of it to the child, which may be dead."""
-    try:
-        while data:
-            data = data[pipe.write(data) :]
-        pipe.close()
-    except BrokenPipeError:
-        pass
 
 
 def drain(pipe, tail):
@@ -399,7 +437,18 @@ def surroundings():
     needed = path + [os.path.realpath(origin) for origin in origins if origin]
     prefixes = [os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)]
     shown = prefixes + [entry for entry in path if os.path.isdir(entry)]
-    return {"path": path, "needed": needed, "shown": shown, "hidden": str(ROOT)}
+    return {"path": path, "needed": needed, "shown": shown}
+
+
+def secrets_around(path):
+    """Folders that a submission at a path must not see -> a file in each, to try it."""
+    secrets = {str(ROOT): str(HERE / "sandbox.py")}
+    if path is not None:
+        path = Path(path).resolve()
+        folder = path if str(path.parent) in SYSTEM_FOLDERS else path.parent
+        if str(folder) not in SYSTEM_FOLDERS:
+            secrets.setdefault(str(folder), str(path))
+    return secrets
 
 
 def is_ours(entry):
@@ -438,7 +487,7 @@ def claim_uid():
             continue
         try:
             command = ["/bin/sh", "-c", ":"]
-            subprocess.run(command, user=uid, group=uid, extra_groups=[], check=True)
+            subprocess.run(command, user=uid, group=uid, extra_groups=[], check=True, timeout=START)
         except (OSError, subprocess.SubprocessError):
             return None, None  # a container that has no such user
         return uid, claim
@@ -447,13 +496,24 @@ def claim_uid():
 
 def uids_of(process):
     """The user numbers of a process, given its folder in /proc; none if it is dead or gone."""
+    status = status_of(process)
+    if status.get("State", "Z")[0] in "ZX" and not is_headless(status):
+        return []
+    return [int(uid) for uid in status["Uid"].split()]
+
+
+def status_of(process):
+    """The lines of a process's status by name, given its folder in /proc; none if it is gone."""
     try:
         text = (process / "status").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return []
-    if re.search(r"^State:\s+[ZX]", text, re.MULTILINE):
-        return []
-    return [int(uid) for uid in re.search(r"^Uid:\s+(.*)$", text, re.MULTILINE)[1].split()]
+        return {}
+    return dict(re.findall(r"^(\w+):\s*(.*)$", text, re.MULTILINE))
+
+
+def is_headless(status):
+    """Whether a process goes on without its first thread, which is where its use can be seen."""
+    return status.get("State", "").startswith("Z") and int(status["Threads"]) > 1
 
 
 def processes_of(uid):
@@ -463,10 +523,15 @@ def processes_of(uid):
 
 def kill_all_of(uid):
     """Kill all processes of a user, wherever they hid, and wait until they are dead."""
-    run_helper([sys.executable, "-I", "-S", "-c", KILL_ALL, str(uid)])
+    run_as(uid, KILL_ALL)
     deadline = time.monotonic() + PATIENCE
     while processes_of(uid) and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def run_as(uid, program, *arguments):
+    """Run one of the programs above that act as a user."""
+    run_helper([sys.executable, "-I", "-S", "-c", program, str(uid), *arguments])
 
 
 def kill_orphans(child):
@@ -507,43 +572,71 @@ def parent_and_session(number):
 def usage(uid):
     """Bytes that the processes of a user have in memory, and in files that have no name any more.
 
-    System V shared memory counts as the latter. Where we may not look into other users' processes
-    (root in a container without CAP_SYS_PTRACE), files without a name are not seen.
+    System V objects count as the latter. Where we may not look into other users' processes (root in
+    a container without CAP_SYS_PTRACE and CAP_SYS_ADMIN), files without a name are not seen. The
+    third of what is returned is the set of processes of which nothing is: see `is_headless`.
     """
-    memory, nameless = 0, {}  # (device, inode) -> bytes
+    memory, nameless, headless = 0, {}, set()  # (device, inode) -> bytes
     for process in processes_of(uid):
+        if is_headless(status_of(process)):
+            headless.add(process)
+        files = []
         with contextlib.suppress(OSError):  # it has just gone
             pages = (process / "statm").read_text(encoding="ascii").split()[1]
             memory += int(pages) * resource.getpagesize()
-            for entry in os.scandir(process / "fd"):
-                info = os.stat(entry.path)
+            files += open_files(process)
+            files += mapped_files(process)
+        for path in files:
+            with contextlib.suppress(OSError):  # closed by now
+                info = os.stat(path)
                 if info.st_nlink == 0 and stat.S_ISREG(info.st_mode):
                     nameless[info.st_dev, info.st_ino] = info.st_blocks * 512
-    segments = [row for row in system_v("shm") if uid in (row["uid"], row["cuid"])]
-    return memory, sum(nameless.values()) + sum(row["size"] for row in segments)
+        if len(nameless) > MAX_NAMELESS:
+            return memory, float("inf"), headless
+    objects = [row for kind in SYSTEM_V for row in system_v(kind, uid)]
+    return memory, sum(nameless.values()) + sum(row["bytes"] for row in objects), headless
 
 
-def system_v(kind):
-    """The System V objects of a kind (shm, msg or sem), a dict of numbers each."""
+def open_files(process):
+    """Paths that lead to the open files of a process, given its folder in /proc."""
+    return [entry.path for entry in os.scandir(process / "fd")]
+
+
+def mapped_files(process):
+    """Paths that lead to files without a name that a process sees as memory, open or not."""
+    areas = {}  # (device, inode) -> where one of its pieces is seen
+    with open(process / "maps", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line.endswith(" (deleted)\n"):
+                area, _, _, *file = line.split()[:5]
+                areas[tuple(file)] = "-".join(f"{int(end, 16):x}" for end in area.split("-"))
+    return [process / "map_files" / area for area in areas.values()]
+
+
+def system_v(kind, uid):
+    """The System V objects of a kind (shm, msg or sem) that a user has or has made.
+
+    A dict each, with the columns of /proc/sysvipc, and the "number" and the "bytes" of it.
+    """
+    number, count, size = SYSTEM_V[kind]
     try:
         lines = Path(f"/proc/sysvipc/{kind}").read_text(encoding="ascii").splitlines()
     except OSError:
         return []  # this system has none
-    return [dict(zip(lines[0].split(), map(int, line.split()))) for line in lines[1:]]
+    rows = [dict(zip(lines[0].split(), map(int, line.split()))) for line in lines[1:]]
+    return [
+        {**row, "number": row[number], "bytes": row[count] * size}
+        for row in rows
+        if uid in (row["uid"], row["cuid"])
+    ]
 
 
-def remove_shared_memory(uid):
+def remove_system_v(uid):
     """Remove the System V shared memory, message queues and semaphores of a user."""
-    libc = ctypes.CDLL(None)
-    removals = {
-        ("shm", "shmid"): lambda number: libc.shmctl(number, IPC_RMID, None),
-        ("msg", "msqid"): lambda number: libc.msgctl(number, IPC_RMID, None),
-        ("sem", "semid"): lambda number: libc.semctl(number, 0, IPC_RMID),
-    }
-    for (kind, column), remove_one in removals.items():
-        for row in system_v(kind):
-            if uid in (row["uid"], row["cuid"]):
-                remove_one(row[column])
+    for kind in SYSTEM_V:
+        numbers = [str(row["number"]) for row in system_v(kind, uid)]
+        for n in range(0, len(numbers), 5000):  # the system limits the length of a command
+            run_as(uid, REMOVE_OBJECTS, kind, *numbers[n : n + 5000])
 
 
 def owner(entry):

@@ -7,13 +7,23 @@ python=$base/venv/bin/python
 
 apt-get update
 apt-get install -y python3 python3-venv
+python3 -c 'import sys; sys.version_info >= (3, 10) or sys.exit(
+"setup.sh: Python 3.10 or newer is needed, not " + sys.version.split()[0] + ": take a newer Ubuntu")'
 # Not below source, which run_autograder hides from submissions.
 python3 -m venv "$base/venv"
 "$python" -m pip install -r "$base/source/autograder/requirements.txt"
 
+# Can submissions be run, by a user who can read the packages?
+cd "$base/source"
+"$python" -c 'import sys
+from autograder.sandbox import Sandbox, UnfitSystem
+try:
+    Sandbox().run({}, "none", "none", [])
+except UnfitSystem as error:
+    sys.exit(f"setup.sh: {error}")'
+
 # The treebank, for the loss of the run, unless it has been packed. Other sentences, which
 # get_datasets would fall back on, will not do: with those, right runs would lose points.
-cd "$base/source"
 "$python" -m utils.get_datasets || true
 if ! "$python" -c 'import sys; from utils.get_datasets import SST_FOLDER, find_dataset
 sys.exit(find_dataset() != SST_FOLDER)'; then

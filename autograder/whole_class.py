@@ -8,6 +8,7 @@ import json
 import subprocess
 import tempfile
 import textwrap
+import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -61,10 +62,11 @@ def grade_all(submissions, command, questions, csv_file=None):
     If it is interrupted, the CSV has those that were graded by then.
     """
     names = [name_of(path, submissions) for path in submissions]
-    grades, running = {}, set()
+    grades, running, stopped = {}, set(), threading.Event()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         tasks = {
-            pool.submit(grade_one, path, command, running): i for i, path in enumerate(submissions)
+            pool.submit(grade_one, path, command, running, stopped): i
+            for i, path in enumerate(submissions)
         }
         try:
             for count, task in enumerate(as_completed(tasks), 1):
@@ -76,6 +78,7 @@ def grade_all(submissions, command, questions, csv_file=None):
                     flush=True,
                 )
         except BaseException:
+            stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
                 process.terminate()
@@ -93,8 +96,11 @@ def name_of(path, submissions):
     return printable(str(path) if same > 1 or not path.name else path.name)
 
 
-def grade_one(path, command, running):
-    """The `Grade` of one submission; `running` has the processes that are under way."""
+def grade_one(path, command, running, stopped):
+    """The `Grade` of one submission.
+
+    `running` has the processes that are under way; once it has been `stopped`, none may begin.
+    """
     with tempfile.TemporaryDirectory(prefix="grading-") as folder:
         file = Path(folder) / "results.json"
         process = subprocess.Popen(
@@ -104,6 +110,8 @@ def grade_one(path, command, running):
             stderr=subprocess.PIPE,
         )
         running.add(process)
+        if stopped.is_set():
+            process.terminate()
         try:
             _, errors = process.communicate(timeout=LONGEST)
             results = json.loads(file.read_text(encoding="utf-8"))

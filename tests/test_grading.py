@@ -477,9 +477,10 @@ def test_the_data_in_another_encoding_has_another_numbering():
     assert utf8.words[:5] == gbk.words[:5] == ["the", "rock", "is", "destined", "to"]
 
 
-@pytest.mark.parametrize("arguments", [["none.npy"], ["text.npy"], ["."]])
+@pytest.mark.parametrize("arguments", [["none.npy"], ["text.npy"], ["empty.npy"], ["."]])
 def test_a_file_of_no_vectors_ends_fingerprints_with_a_line(tmp_path, arguments):
     (tmp_path / "text.npy").write_text("hello", encoding="utf-8")
+    (tmp_path / "empty.npy").touch()
     done = subprocess.run(
         [sys.executable, str(GRADER / "fingerprints.py"), *arguments],
         cwd=tmp_path,
@@ -538,7 +539,7 @@ def test_the_table_in_the_docs_is_that_of_the_fingerprints():
 @pytest.fixture
 def grader(monkeypatch, capsys):
     """A function that runs the command in this process: status, output, errors."""
-    monkeypatch.setattr(command, "Sandbox", lambda limits, adopt: Sandbox(limits))
+    monkeypatch.setattr(command, "Sandbox", lambda limits, adopt, path: Sandbox(limits))
 
     def run(*arguments):
         try:
@@ -703,6 +704,7 @@ USAGE = {
     "no folder for the results": (["a.zip", "--results", "/no/folder/x"], "there is no folder"),
     "results naming a folder": (["a.zip", "--results", "/"], "/ is a folder"),
     "csv naming a submission": (["a.zip", "--csv", "./a.zip"], "a.zip is to be graded"),
+    "results naming a device": (["a.zip", "--results", "pipe"], "pipe is not a file"),
     "csv naming a folder": (["a.zip", "--csv", "/"], "/ is a folder"),
     "results of a class": (["a.zip", "a.zip", "--results", "r.json"], "use --csv"),
     "a negative seed": (["a.zip", "--seed", "-1"], "must not be negative"),
@@ -724,6 +726,7 @@ def test_usage(tmp_path, monkeypatch, grader, arguments, said):
     monkeypatch.chdir(tmp_path)
     make_zip(tmp_path / "a.zip", {})
     (tmp_path / "run.py").touch()
+    os.mkfifo(tmp_path / "pipe")  # not /dev/null, which root would lose if this failed
     status, out, errors = grader(*arguments)
     assert (status, out) == (2, "")
     assert re.search(r"^autograder: error: ", errors, re.MULTILINE) and said in errors
