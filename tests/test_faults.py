@@ -303,7 +303,8 @@ def test_the_worker_killed_is_one_line_and_the_training_goes_on(small, tmp_path)
     while not list(tmp_path.glob("saved_params_*.npy")) and process.poll() is None:
         time.sleep(0.001)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    (worker,) = map(int, children.read_text(encoding="ascii").split())
+    pids = children.read_text(encoding="ascii").split()  # of what draws pictures, too
+    (worker,) = (int(pid) for pid in pids if b"stream" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(worker, signal.SIGKILL)
     assert "the training goes on without it" in process.stderr.readline()
     newest = newest_save(tmp_path).iteration
@@ -313,6 +314,29 @@ def test_the_worker_killed_is_one_line_and_the_training_goes_on(small, tmp_path)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143 and "run.py: stopped" in the_line(errors)
     assert vectors(tmp_path) == vectors(small / "expected")
+
+
+IN_A_CALLBACK = """
+import os, signal, sys, time
+from utils import stopping
+
+class Callback:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+def action():
+    Callback()
+    time.sleep(60)
+
+stopping.run_command("it", action)
+"""
+
+
+@posix
+def test_a_signal_is_not_lost_where_nothing_can_be_raised(tmp_path):
+    result = run_python("-c", IN_A_CALLBACK, cwd=tmp_path, timeout=50, PYTHONPATH=ROOT)
+    assert (result.returncode, result.stdout, result.stderr) == (143, "", "it: stopped\n")
 
 
 def interrupt_at(number, code):

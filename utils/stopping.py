@@ -15,6 +15,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]  # Ctrl-C, and the request to end
 # The end of the terminal, which Windows does not have, and which `nohup` has ignored
@@ -52,6 +53,19 @@ def raise_stopped(number, frame):
     """A handler that raises `Stopped`, and ignores further signals while things are tidied up."""
     handle_signals(signal.SIG_IGN)
     raise Stopped(number)
+
+
+def stop_again(unraisable):
+    """As `sys.unraisablehook`: a `Stopped` that Python cannot raise where it is comes a bit later.
+
+    In a `__del__` or a callback, as the import of modules has them, it would be lost.
+    """
+    if isinstance(unraisable.exc_value, Stopped):
+        number = unraisable.exc_value.status - 128
+        handle_signals(raise_stopped)
+        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def handle_signals(handler):
@@ -111,7 +125,8 @@ def run_command(name, action, advice=lambda: ""):
     but ignored where `exit_when_signalled` has set them: that process is about to end, and there is
     nothing left to be stopped.
     """
-    before = handle_signals(raise_stopped)
+    before, hook = handle_signals(raise_stopped), sys.unraisablehook
+    sys.unraisablehook = stop_again
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
@@ -130,6 +145,7 @@ def run_command(name, action, advice=lambda: ""):
         drop_failing_output()
         sys.exit(f"{name}: {error}")
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             ending = isinstance(handler, EndProcess)
             signal.signal(number, signal.SIG_IGN if ending else handler)
