@@ -13,6 +13,7 @@ import os
 import pickle
 import queue
 import random
+import subprocess
 import sys
 import threading
 from typing import NamedTuple
@@ -116,7 +117,11 @@ class MinibatchStream:
 
     def _state(self):
         """The state of `random` after the minibatches handed out so far."""
-        return state_after(self._piece.state, int(self._piece.ends[self._used - 1]))
+        state, ends = self._piece.state, self._piece.ends
+        end = int(ends[self._used - 1])
+        # Counted from here on: somebody's sgd asks after each minibatch.
+        self._piece = self._piece._replace(state=state_after(state, end), ends=ends - end)
+        return self._piece.state
 
     def _begin(self):
         # The first minibatch here and alone, as it may draw the dataset's subsample by `random`.
@@ -218,7 +223,7 @@ class Worker:
 
     def _start(self):
         try:
-            self._process = apart.start(START)
+            self._process = apart.start(START, stderr=subprocess.DEVNULL)
         except OSError as error:
             why = error.strerror
             say(f"no process to draw ahead ({why}); the training goes on without it, slower")

@@ -92,7 +92,8 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
         log("word2vec.py agrees with the fast path, which computes the same in seconds")
         return f, True
     if settings.float32:
-        raise UserError("--float32 is for the fast path, from which this word2vec.py differs")
+        why = "is not here" if fast is None else "differs from this word2vec.py"
+        raise UserError(f"--float32 is for the fast path, which {why}")
 
     log(what_differs(verdict, fast))
     whole, seconds = verdict.whole, verdict.seconds

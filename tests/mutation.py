@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
-SECONDS = 150  # a mutant that runs for longer hangs, which is noticed too
+SECONDS = 300  # a mutant that runs for longer hangs, which is noticed too
 NO_SHRINKING = """
 # That a test fails is enough to know; the smallest example of it takes long to find.
 hypothesis.settings.register_profile(
@@ -190,7 +190,9 @@ MUTANTS = [
            "            self._piece, self._used = self._next_piece(), 0",
            "            self._used = 0"),
     Mutant("fast/stream.py", "stream", "stream: random synced to the minibatch before",
-           "self._piece.ends[self._used - 1])", "self._piece.ends[max(self._used - 2, 0)])"),
+           "int(ends[self._used - 1])", "int(ends[max(self._used - 2, 0)])"),
+    Mutant("fast/stream.py", "stream", "stream: what is drawn is counted twice after a sync",
+           "ends=ends - end)", "ends=ends)"),
     Mutant("fast/stream.py", "stream", "stream: a changed random is not noticed",
            "        if self._piece is None or moved:", "        if self._piece is None:"),
     Mutant("fast/stream.py", "stream", "stream: pieces as large as it gets",

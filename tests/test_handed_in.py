@@ -159,6 +159,22 @@ def test_wrong_functions_train_what_they_say_and_not_what_is_right(run_with, tmp
     assert done.returncode == 1 and re.search(r"with functions \w{16} \(now unknown\)", done.stderr)
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "missing, why", [(False, "differs from this word2vec.py"), (True, "is not here")]
+)
+def test_single_precision_is_for_the_fast_path(run_with, project, tmp_path, missing, why):
+    if missing:  # as in a course kit
+        (project / "fast" / "vectorised.py").unlink()
+    text = None if missing else solutions.solution("loops", "repeated negatives once")
+    done = run_with("--iterations", 2, "--float32", word2vec=text)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"run.py: --float32 is for the fast path, which {why}\n",
+    )
+    assert not list((tmp_path / "out").glob("saved*"))
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("sst")
 @pytest.mark.parametrize(
