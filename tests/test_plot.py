@@ -203,6 +203,22 @@ def test_a_title_that_is_too_long_gets_smaller_letters():
     assert long.title.get_window_extent().x1 <= long.axes.bbox.x1 + 0.03 * long.axes.bbox.width
 
 
+def test_a_legend_that_is_too_long_gets_smaller_letters():
+    for letters, size in ((2, 9), (20, 5)):
+        groups = {number * letters: [number] for number in "1234567"}
+        axes = plot.draw_words(groups, np.eye(7), "A title").axes
+        legend = axes.get_legend()
+        assert plot.width_of(legend) <= axes.bbox.width
+        assert legend.get_texts()[0].get_fontsize() == pytest.approx(size, abs=1)
+
+
+def test_names_that_cannot_fit_are_cut_off(tmp_path):
+    groups = {number * 300: [number * 300] for number in "1234567"}
+    picture = plot.draw_words(groups, np.eye(7), "title" * 500)
+    assert plot.width_of(picture.axes.get_legend()) > picture.axes.bbox.width
+    plot.save(picture.axes, tmp_path / "w.png")
+
+
 def test_a_single_group_needs_no_legend():
     assert plot.draw_words({"": ["a", "b"]}, np.eye(2), "title").axes.get_legend() is None
 

@@ -12,7 +12,14 @@ from matplotlib.colors import to_rgb
 from PIL import Image  # matplotlib needs it too
 
 from utils.files import replacing
-from utils.plot import color_cycle, draw_words, fit, letters_may_be_missing
+from utils.plot import (
+    add_legend,
+    color_cycle,
+    draw_words,
+    fit,
+    letters_may_be_missing,
+    width_of,
+)
 
 FRAMES = 75  # at most one more
 SECONDS = 4.5  # of all frames together
@@ -90,7 +97,10 @@ def frames(groups, recorder, title):
     above = {"xy": (1, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
     state = axes.annotate("", xytext=(0, 5), ha="right", fontsize=9, **above)
     state.set_text(state_of(recorder, -1))
-    fit(picture.title, axes.bbox.width - state.get_window_extent().width - 10)
+    room = axes.bbox.width - width_of(state) - 10
+    fit(picture.title, room)
+    if len(groups) > 1:
+        add_legend(axes, groups, room)
     moving = [state, picture.dots, *picture.labels.values()]
     for artist in moving:
         artist.set_animated(True)  # so not drawn now, with what stays

@@ -27,6 +27,7 @@ MARGINS = {"left": 0.75, "right": 0.15, "bottom": 0.55, "top": 0.7}  # around it
 ROOM = np.array([0.7, 0.35])  # inside, around the outermost points, for their labels
 WORDS_A_FIGURE = 60  # for more of them all this grows ...
 MAX_SCALE = 4  # ... up to so many times
+SMALLEST = 2  # of letters, in points: what does not fit with these is cut off
 
 
 def new_figure(size):
@@ -118,7 +119,7 @@ def draw_words(groups, vectors, title):
     axes.set_xlabel(f"first singular direction ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second singular direction ({shares[1]:.0%} of the variance)")
     if len(groups) > 1:
-        add_legend(axes, groups)
+        add_legend(axes, groups, axes.bbox.width)
     dots = axes.scatter(*coordinates.T, s=16, color=colors, linewidths=0, zorder=3)
     labels = add_labels(axes, words, coordinates, colors)
     left_out = [word for number, word in enumerate(words) if number not in labels]
@@ -127,8 +128,20 @@ def draw_words(groups, vectors, title):
 
 def fit(text, width):
     """Make a text's letters smaller if it is wider than this, in pixels."""
-    too_wide = text.get_window_extent().width / width
-    text.set_fontsize(text.get_fontsize() / max(1, too_wide))
+    while (size := smaller(text.get_fontsize(), text, width)) is not None:
+        text.set_fontsize(size)
+
+
+def smaller(fontsize, artist, width):
+    """A smaller size for the letters of a text or legend that is too wide; otherwise None."""
+    # Measured anew each time: letters so small are rounded to whole pixels.
+    too_wide = width_of(artist) / width
+    return 0.98 * fontsize / too_wide if too_wide > 1 and fontsize > SMALLEST else None
+
+
+def width_of(artist):
+    """Of a text or legend, in pixels of the figure as it is now, not as it was drawn before."""
+    return artist.get_window_extent(artist.figure.canvas.get_renderer()).width
 
 
 def word_axes(coordinates):
@@ -162,8 +175,11 @@ def color_cycle(n):
     return [COLORS[i % len(COLORS)] for i in range(n)]
 
 
-def add_legend(axes, groups):
-    """The groups' names with their colours, in a row between the title and the axes."""
+def add_legend(axes, groups, width, fontsize=9):
+    """The groups' names with their colours, in a row between the title and the axes.
+
+    The letters are smaller if the row were wider than this, in pixels.
+    """
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
         for name, color in zip(groups, color_cycle(len(groups)))
@@ -174,7 +190,7 @@ def add_legend(axes, groups):
         bbox_to_anchor=(0, 1),
         ncol=len(handles),
         frameon=False,
-        fontsize=9,
+        fontsize=fontsize,
         borderaxespad=0.2,
         borderpad=0,
         handletextpad=0,
@@ -182,6 +198,9 @@ def add_legend(axes, groups):
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
+    size = smaller(fontsize, legend, width)
+    if size is not None:
+        add_legend(axes, groups, width, size)
 
 
 def add_labels(axes, words, points, colors):
