@@ -188,7 +188,7 @@ def test_a_resumed_run_says_so(drawn):
 
 
 def test_a_long_title_and_legend_leave_room_for_the_state(drawn, monkeypatch):
-    names = "a group of words", "another group of words that has such a name"
+    names = "one group of words, " * 3, "and another group of words, " * 3
     monkeypatch.setitem(globals(), "GROUPS", dict(zip(names, GROUPS.values())))
     picture, _ = drawn(record([6000], start=5000), "A long title of a text, and more of it " * 3)
     title, state = picture.title.get_window_extent(), picture.axes.texts[-1].get_window_extent()
@@ -198,6 +198,6 @@ def test_a_long_title_and_legend_leave_room_for_the_state(drawn, monkeypatch):
 
 
 def test_a_title_that_fits_keeps_its_size(drawn):
-    title = "Stanford Sentiment Treebank, 80,000 iterations, 50 dimensions"
+    title = "Stanford Sentiment Treebank, 80,000 iterations, 50 dimensions, step 2"
     picture, _ = drawn(record([6000], start=5000), title)
     assert picture.title.get_fontsize() == 11

@@ -178,7 +178,7 @@ def color_cycle(n):
 def add_legend(axes, groups, width, fontsize=9):
     """The groups' names with their colours, in a row between the title and the axes.
 
-    The letters are smaller if the row were wider than so many pixels.
+    The letters are smaller if the row were wider than this, in pixels.
     """
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
