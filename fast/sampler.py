@@ -19,7 +19,8 @@ import numpy as np
 
 from utils.python_random import to_numpy, to_python
 
-WINDOWS_PER_SEGMENT = 96  # or fewer; those before segments meet, 15 on average, are parsed twice
+WINDOWS_PER_SEGMENT = 12, 96  # from few windows to many; segments meet after 15 on average, and ...
+# ... those are parsed twice, while each round of parsing has a price of its own
 BLOCK = 1 << 15  # outputs handled together, few enough for the processor's cache
 SNAPSHOT = 8 * BLOCK  # outputs between two states that are kept; reading one takes a while
 AHEAD = 16  # outputs looked at together for the first that a draw accepts
@@ -146,7 +147,7 @@ class Parser:
         self._noise.read(outputs[:n_outputs])
 
         n_windows = n_outputs / self._outputs_per_window
-        step = int(min(WINDOWS_PER_SEGMENT, 10 + n_windows**0.5) * self._outputs_per_window) + 1
+        step = int(np.clip(n_windows / 1000, *WINDOWS_PER_SEGMENT) * self._outputs_per_window) + 1
         position = np.arange(0, n_outputs, step)
         segment = np.arange(len(position))
         stop = np.full(len(segment), -1)  # where a segment met another one

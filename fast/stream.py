@@ -62,7 +62,8 @@ def draw_pieces(plan):
             part = windows.part(begin, begin + size)
             yield make_piece(part, plan.V, plan.batch_size, state)
         missing, state = missing - n_pieces, after
-        n_pieces = min(2 * n_pieces, PIECES_A_DRAW)  # few at first, for training to begin
+        # Few at first, for training to begin, and so few more that it need not wait for them.
+        n_pieces = min(4 * n_pieces // 3 + 1, PIECES_A_DRAW)
 
 
 def make_piece(windows, V, batch_size, state):
