@@ -256,7 +256,7 @@ def test_segments_that_overtake_others_are_put_in_order(
     tiny_corpus, monkeypatch, windows_per_segment
 ):
     """A window may reach over many segments that are as short as this."""
-    monkeypatch.setattr(sampler_module, "WINDOWS_PER_SEGMENT", windows_per_segment)
+    monkeypatch.setattr(sampler_module, "WINDOWS_PER_SEGMENT", 2 * (windows_per_segment,))
     for seed in range(3):
         random.seed(seed)
         assert_draws_alike(tiny_corpus(), 300, 5, 3)
