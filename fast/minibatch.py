@@ -26,7 +26,7 @@ class Minibatch(NamedTuple):
 
     rows: np.ndarray  # (R,) of wordVectors, each once
     n_centers: int  # C
-    centers: np.ndarray  # (P,) local row of each pair's centre word
+    pair_centers: np.ndarray  # (P,) local row of each pair's centre word
     indptr: np.ndarray  # (B + 1,) where the scores of each centre word begin; from C on, S
     indices: np.ndarray  # (S,) local row of each score's target
     counts: np.ndarray  # (B,) outside words of each window
@@ -79,7 +79,7 @@ def lay_out(windows, V, batch_size):
     np.not_equal(center_words[:, 1:], center_words[:, :-1], out=is_first[:, 1:])
     numbers = np.cumsum(is_first, axis=1) - 1
     n_centers = (numbers[:, -1] + 1).tolist()
-    centers = np.repeat(numbers.ravel(), windows.counts)
+    pair_centers = np.repeat(numbers.ravel(), windows.counts)
 
     scores_a_pair = 1 + windows.negatives.shape[1]
     starts = np.zeros((n_batches, batch_size + 1), dtype=np.intp)
@@ -98,7 +98,8 @@ def lay_out(windows, V, batch_size):
         words, indices = number_words(targets[score : score + S], C, scratch, counting)
         R, P, pair = C + len(words), S // scores_a_pair, score // scores_a_pair
         first_words = center_words[i][is_first[i]]
-        parts += [first_words, V + words, centers[pair : pair + P], indices, counts[i], indptr[i]]
+        of_pairs = pair_centers[pair : pair + P]
+        parts += [first_words, V + words, of_pairs, indices, counts[i], indptr[i]]
         end = begin + R + P + S + 2 * batch_size + 1
         places.append((begin, end, R, C, P))
         score, begin = score + S, end

@@ -1,6 +1,6 @@
 """Windows and negative samples of many minibatches at once, drawn as the textbook draws them.
 
-    sampler = BulkSampler(dataset, window_size=5, negatives=10)
+    sampler = BulkSampler(dataset, window_size=5, n_negatives=10)
     windows = sampler.draw(50)      # what 50 rounds of randint, getRandomContext and
                                     # getNegativeSamples would have drawn, `random` left the same
 
@@ -68,18 +68,18 @@ class BulkSampler:
         Its `subsample()` is drawn after the first window's size, as the textbook does.
     window_size : int
         A window takes up to `randint(1, window_size)` words on each side.
-    negatives : int
+    n_negatives : int
         K, negative samples for each outside word; 0 draws none, as for the naive softmax.
     """
 
-    def __init__(self, dataset, window_size, negatives):
+    def __init__(self, dataset, window_size, n_negatives):
         if not 1 <= window_size <= MAX_WINDOW_SIZE:
             raise ValueError(f"window size {window_size} is not from 1 to {MAX_WINDOW_SIZE}")
-        if negatives < 0:
-            raise ValueError(f"{negatives} negative samples are too few")
+        if n_negatives < 0:
+            raise ValueError(f"{n_negatives} negative samples are too few")
         self.dataset = dataset
         self.window_size = window_size
-        self.negatives = negatives
+        self.n_negatives = n_negatives
         self.parser = None  # made by the first draw, when there is a subsample
 
     def draw(self, n_windows):
@@ -87,20 +87,20 @@ class BulkSampler:
         drawn = []
         if n_windows and not self.dataset.has_subsample():
             # The subsample is drawn in the middle of the first window, so this is drawn by itself.
-            drawn.append(draw_one(self.dataset, self.window_size, self.negatives))
+            drawn.append(draw_one(self.dataset, self.window_size, self.n_negatives))
         if self.parser is None and n_windows:
-            self.parser = Parser(self.dataset, self.window_size, self.negatives)
+            self.parser = Parser(self.dataset, self.window_size, self.n_negatives)
         if n_windows > len(drawn):
             windows, state = self.parser.draw_from(random.getstate(), n_windows - len(drawn))
             random.setstate(state)
             drawn.append(windows)
-        return Windows(*(field.astype(np.intp) for field in concatenate(drawn, self.negatives)))
+        return Windows(*(field.astype(np.intp) for field in concatenate(drawn, self.n_negatives)))
 
 
 class Parser:
     """Reads windows off the outputs of a generator; keeps of a dataset just what that takes."""
 
-    def __init__(self, dataset, window_size, negatives):
+    def __init__(self, dataset, window_size, n_negatives):
         subsample = dataset.subsample()
         V = len(dataset.tokens())
         word = np.min_scalar_type(V)  # small, so that more of the tables is in the cache
@@ -110,9 +110,9 @@ class Parser:
         self._size_bits = leading_bits(window_size)
         self._sentence_bits = leading_bits(len(self._lengths))
         self._length_bits = leading_bits(np.arange(self._lengths.max() + 1))
-        self._noise = Noise(dataset.sampleTable().astype(word), negatives, no_word=V)
+        self._noise = Noise(dataset.sampleTable().astype(word), n_negatives, no_word=V)
         self._outputs, self._owner = Buffer(np.uint32), Buffer(np.int32)
-        self._outputs_per_window = 10.0 + 10.0 * negatives  # a guess, corrected by every draw
+        self._outputs_per_window = 10.0 + 10.0 * n_negatives  # a guess, corrected by every draw
 
     def draw_from(self, state, n_windows):
         """`Windows` drawn from a state of `random`, and the state after them."""

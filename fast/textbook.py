@@ -45,17 +45,17 @@ class Functions:
         Has `word2vec_sgd_wrapper`, `skipgram` and the losses.
     loss : str
         A key of `LOSSES`.
-    window, negatives : int
+    window, n_negatives : int
         C and K.
     """
 
-    def __init__(self, module, loss, window, negatives):
+    def __init__(self, module, loss, window, n_negatives):
         self.loss, self.window = loss, window
-        self.negatives = negatives if loss == "negative-sampling" else 0
+        self.n_negatives = n_negatives if loss == "negative-sampling" else 0
         self._module = module
         self._loss = self._function(LOSSES[loss])
-        if self.negatives not in (0, DEFAULT_NEGATIVES):
-            self._loss = functools.partial(self._loss, K=negatives)
+        if self.n_negatives not in (0, DEFAULT_NEGATIVES):
+            self._loss = functools.partial(self._loss, K=n_negatives)
         self._skipgram = self._function("skipgram")
         self._wrapper = self._function("word2vec_sgd_wrapper")
 
@@ -112,7 +112,7 @@ def small_problem(minibatch, V):
     words, numbers = np.unique(np.concatenate((rows[:C], rows[C:] - V)), return_inverse=True)
     targets = numbers[minibatch.indices].reshape(-1, 1 + minibatch.n_negatives)
     ends = np.cumsum(minibatch.counts)
-    centers = numbers[minibatch.centers[ends - minibatch.counts]]
+    centers = numbers[minibatch.pair_centers[ends - minibatch.counts]]
     contexts = [context.tolist() for context in np.split(targets[:, 0], ends[:-1])]
     return SmallProblem(words, centers.tolist(), contexts, targets[:, 1:].ravel().tolist())
 
@@ -244,12 +244,12 @@ class LiveDataset:
             raise DrawsDiffer
 
 
-def draw_as_the_assignment(dataset, window, negatives):
+def draw_as_the_assignment(dataset, window, n_negatives):
     """Draw a minibatch from a `LiveDataset`, as the functions of the assignment do; the draws."""
     for _ in range(BATCH_SIZE):
         _, context = dataset.getRandomContext(random.randint(1, window))
         for word in context:
-            missing = negatives
+            missing = n_negatives
             while missing:
                 missing -= dataset.sampleTokenIdx() != dataset.tokens()[word]
     return dataset.drawn
@@ -292,7 +292,7 @@ def check(functions, dataset, D, fast_loss, on_all_words=False):
     try:
         verdicts = []
         for text in texts:
-            sampler = BulkSampler(text, functions.window, functions.negatives)
+            sampler = BulkSampler(text, functions.window, functions.n_negatives)
             verdicts.append(check_minibatch(functions, sampler, D, fast_loss, on_all_words))
     finally:
         random.setstate(state)
@@ -323,7 +323,7 @@ def check_minibatch(functions, sampler, D, fast_loss, on_all_words):
         words = problem.words
         random.setstate(before)
         drawn = draw_as_the_assignment(
-            LiveDataset(dataset, words), functions.window, functions.negatives
+            LiveDataset(dataset, words), functions.window, functions.n_negatives
         )
         live = LiveDataset(dataset, words, most=len(drawn))
 

@@ -33,10 +33,10 @@ def naive_softmax(wordVectors, minibatch):
     scores = outsideVectors @ v.T  # (V, C)
     scores -= np.max(scores, axis=0)
     log_sums = np.log(np.sum(np.exp(scores), axis=0))
-    loss = (n @ log_sums - np.sum(scores[outside, minibatch.centers])) / B
+    loss = (n @ log_sums - np.sum(scores[outside, minibatch.pair_centers])) / B
 
     delta = np.exp(scores - log_sums) * (n / B)
-    np.subtract.at(delta, (outside, minibatch.centers), 1 / B)
+    np.subtract.at(delta, (outside, minibatch.pair_centers), 1 / B)
     gradient = np.concatenate((delta.T @ outsideVectors, delta @ v))
     return loss, (np.concatenate((center_rows, np.arange(V, 2 * V))), gradient)
 
@@ -52,7 +52,7 @@ class NegSampling:
         self._room = 0, 0, None  # for so many rows and scores, and of what kind
 
     def __call__(self, wordVectors, minibatch):
-        rows, C, centers, indptr, indices, counts, K = minibatch
+        rows, C, pair_centers, indptr, indices, counts, K = minibatch
         R, S, B, D = len(rows), len(indices), len(counts), wordVectors.shape[1]
         kind = B, D, K, wordVectors.dtype
         if R > self._room[0] or S > self._room[1] or kind != self._room[2]:
@@ -60,7 +60,7 @@ class NegSampling:
 
         # The rows once into the cache. take, with out and mode="clip", costs a third of indexing.
         local = wordVectors.take(rows, axis=0, out=self._local[:R], mode="clip")
-        v = local.take(centers, axis=0, mode="clip")[:, :, np.newaxis]  # (P, D, 1)
+        v = local.take(pair_centers, axis=0, mode="clip")[:, :, np.newaxis]  # (P, D, 1)
         targets = local.take(indices, axis=0, out=self._targets[:S], mode="clip")
         x = (targets.reshape(-1, 1 + K, D) @ v).reshape(S)
 

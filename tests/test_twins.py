@@ -217,7 +217,7 @@ def windows_of(minibatch, V):
     targets = minibatch.rows[minibatch.indices].reshape(len(pairs), -1) - V
     windows = []
     for i in range(len(minibatch.counts)):
-        (center,) = set(minibatch.rows[minibatch.centers[pairs == i]].tolist())
+        (center,) = set(minibatch.rows[minibatch.pair_centers[pairs == i]].tolist())
         outside, negatives = targets[pairs == i, 0], targets[pairs == i, 1:]
         windows.append((center, outside.tolist(), negatives.tolist()))
     return windows
