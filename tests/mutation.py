@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
-SECONDS = 300  # a mutant that runs for longer hangs, which is noticed too
+SECONDS = 200  # a mutant that runs for longer hangs, which is noticed too
 NO_SHRINKING = """
 # That a test fails is enough to know; the smallest example of it takes long to find.
 hypothesis.settings.register_profile(
