@@ -74,6 +74,7 @@ def test_the_process_ends_with_the_with_block():
     with Drawer() as drawer:
         assert drawer._process.poll() is None
     assert drawer._process.poll() is not None
+    assert drawer._process.stdin.closed and drawer._process.stdout.closed
 
 
 HANGING = """

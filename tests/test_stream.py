@@ -227,13 +227,24 @@ def test_pieces_that_are_larger_than_the_pipe_arrive_whole(tiny_corpus, worker):
 def test_a_worker_draws_as_many_minibatches_as_it_is_told(tiny_corpus, capfd):
     """Then it ends; what is asked for beyond that is drawn here."""
     random.seed(6)
-    expected = draw_textbook(tiny_corpus(), 400)
+    expected = draw_textbook(tiny_corpus(), 700)
     random.seed(6)
     with Worker() as worker:
         stream = Windows(tiny_corpus(), worker=worker, n_batches=250)
         windows = stream.take(301)
         assert worker._process.wait(timeout=60) == 0
-        assert windows + stream.take(99) == expected
+        assert windows + stream.take(399) == expected
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_stays_until_all_is_sent(tiny_corpus, capfd):
+    """Though it has drawn everything, and nobody reads for a while."""
+    random.seed(6)
+    with Worker() as worker:
+        stream = Windows(tiny_corpus(), 50, 5, 10, worker, n_batches=300)
+        windows = stream.take(1)
+        time.sleep(1.5)  # enough for what it draws, which is more than the pipe holds
+        assert len(windows + stream.take(300)) == 301
     assert capfd.readouterr() == ("", "")
 
 
@@ -426,8 +437,9 @@ def test_the_worker_ends_when_its_parent_is_killed(tmp_path, work):
     "work", ["stream.next()", pytest.param("time.sleep(0.1)", marks=pytest.mark.thorough)]
 )
 def test_ctrl_c_in_a_terminal_does_not_reach_the_worker(tmp_path, work):
-    """It goes to a whole process group, and the worker would answer it with a traceback."""
+    """It goes to a whole process group, of which the worker is not."""
     with parent(tmp_path, work) as (process, pid):
+        assert os.getpgid(process.pid) == process.pid != os.getpgid(pid)
         os.killpg(process.pid, signal.SIGINT)
         said = process.communicate(timeout=20)[1]
         assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
