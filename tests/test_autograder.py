@@ -1150,19 +1150,14 @@ def too_slow(outcome):
     return Outcome(outcome.events[:-1], "it took longer than 20 s; does it loop for ever?", "")
 
 
-def test_a_right_but_slow_sgd_keeps_its_points(grade):
-    points, lines, remarks = grade("sgd", change=too_slow)
-    assert (points, lines) == ([1, 1, 1, 1], "")
-    assert "it was judged by a few" in remarks[0]
-
-
 def even_slower(outcome):
     """As an sgd of which not even 5,000 iterations come in time."""
     return Outcome(outcome.events[:-3], "it took longer than 20 s; does it loop for ever?", "")
 
 
-def test_a_right_but_very_slow_sgd_keeps_its_points(grade):
-    points, lines, remarks = grade("sgd", change=even_slower)
+@pytest.mark.parametrize("slow", [too_slow, even_slower])
+def test_a_right_but_slow_sgd_keeps_its_points(grade, slow):
+    points, lines, remarks = grade("sgd", change=slow)
     assert (points, lines) == ([1, 1, 1, 1], "")
     assert "it was judged by a few" in remarks[0]
 
