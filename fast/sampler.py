@@ -19,7 +19,7 @@ import numpy as np
 
 from utils.python_random import to_numpy, to_python
 
-WINDOWS_PER_SEGMENT = 12, 96  # from few windows to many; segments meet after 15 on average, and ...
+WINDOWS_PER_SEGMENT = 12, 64  # from few windows to many; segments meet after 15 on average, and ...
 # ... those are parsed twice, while each round of parsing has a price of its own
 BLOCK = 1 << 15  # outputs handled together, few enough for the processor's cache
 SNAPSHOT = 8 * BLOCK  # outputs between two states that are kept; reading one takes a while
@@ -147,7 +147,7 @@ class Parser:
         self._noise.read(outputs[:n_outputs])
 
         n_windows = n_outputs / self._outputs_per_window
-        step = int(np.clip(n_windows / 1000, *WINDOWS_PER_SEGMENT) * self._outputs_per_window) + 1
+        step = int(np.clip(n_windows / 2000, *WINDOWS_PER_SEGMENT) * self._outputs_per_window) + 1
         position = np.arange(0, n_outputs, step)
         segment = np.arange(len(position))
         stop = np.full(len(segment), -1)  # where a segment met another one
@@ -250,17 +250,22 @@ class Noise:
         words = self._rows[start].view(self._table.dtype).reshape(-1, self.k)
         skips = np.flatnonzero(words.ravel() == np.repeat(outside, self.k))
         if len(skips):
-            pair_ends = np.cumsum(counts)
-            redo = np.unique(np.searchsorted(pair_ends, skips // self.k, side="right"))
+            used = self.k + np.bincount(skips // self.k, minlength=len(outside))
+            first = np.cumsum(counts) - counts
+            redo = np.flatnonzero(np.add.reduceat(used, first) > self.k * counts)
             begin, counts = begin[redo], counts[redo]
-            pairs = runs(pair_ends[redo] - counts, counts)
-            words[pairs], end[redo] = self._draw_skipping(begin, counts, outside[pairs])
+            pairs = runs(first[redo], counts)
+            words[pairs], end[redo] = self._draw_skipping(
+                begin, counts, outside[pairs], used[pairs]
+            )
         return words, self._ends.take(end - 1, mode="clip")
 
-    def _draw_skipping(self, begin, counts, outside):
-        """As `draw`, where begin and end are numbers of draws and any draw may be skipped."""
+    def _draw_skipping(self, begin, counts, outside, used):
+        """As `draw`, where begin and end are numbers of draws and any draw may be skipped.
+
+        `used` are the draws of each pair, guessed.
+        """
         last = np.cumsum(counts) - 1
-        used = np.full(len(outside), self.k)
         width = 2 * self.k
         while True:
             # A pair begins where the one before it ends: settled from the left, a pair a round.
@@ -287,7 +292,7 @@ class Buffer:
     def get(self, n):
         """An array of n entries, with whatever is in it; the one got before is gone."""
         if n > len(self._array):
-            self._array = np.empty(n + n // 8, dtype=self._array.dtype)
+            self._array = np.empty(2 * n, dtype=self._array.dtype)
         return self._array[:n]
 
 

@@ -27,8 +27,8 @@ from utils.stopping import say
 
 BATCHES_A_PIECE = 100  # minibatches laid out and sent together, or fewer for ...
 SCORES_A_PIECE = 200_000  # ... about so many scores: they stay in the processor's cache
-PIECES_A_DRAW = 24  # enough windows for the sampler's segments to be many and long
-PIECES_AHEAD = 24  # that the worker keeps, to be trained on while it draws
+PIECES_A_DRAW = 16  # enough windows for the sampler's segments to be many and long
+PIECES_AHEAD = 16  # that the worker keeps, to be trained on while it draws
 START = "from fast import stream; stream.serve()"
 
 

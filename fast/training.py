@@ -74,11 +74,10 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     """
     functions = their_functions(settings)
     start, numpy_start = random.getstate(), np.random.get_state()
-    fast = fast_loss(settings)
-    f = fast_objective(
-        dataset, settings, worker, fast or textbook.Textbook(functions, dataset.words)
-    )
+    by_functions = textbook.Textbook(functions, dataset.words)
+    f = fast_objective(dataset, settings, worker, by_functions)
     f.begin()
+    fast = fast_loss(settings)  # SciPy takes a while, in which the worker draws already
     try:
         verdict = textbook.check(functions, dataset, settings.dimension, fast)
     except UserError as error:
@@ -90,6 +89,7 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     agrees = fast is not None and not verdict.difference
     if agrees and not by_textbook:
         log("word2vec.py agrees with the fast path, which computes the same in seconds")
+        f.loss_and_gradient = fast
         return f, True
     if settings.float32:
         why = "is not here" if fast is None else "differs from this word2vec.py"

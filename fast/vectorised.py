@@ -58,11 +58,11 @@ class NegSampling:
         if R > self._room[0] or S > self._room[1] or kind != self._room[2]:
             self._make_room(R + R // 8 + B, S + S // 8, *kind)
 
-        # The rows once into the cache. take, with out and mode="clip", costs a third of indexing.
-        local = wordVectors.take(rows, axis=0, out=self._local[:R], mode="clip")
-        v = local.take(pair_centers, axis=0, mode="clip")[:, :, np.newaxis]  # (P, D, 1)
-        targets = local.take(indices, axis=0, out=self._targets[:S], mode="clip")
-        x = (targets.reshape(-1, 1 + K, D) @ v).reshape(S)
+        # take, with out and mode="clip", costs a third of indexing.
+        v = wordVectors.take(rows[:C], axis=0, out=self._v[:C], mode="clip")
+        pair_v = v.take(pair_centers, axis=0, mode="clip")[:, :, np.newaxis]  # (P, D, 1)
+        targets = wordVectors.take(rows.take(indices), axis=0, out=self._targets[:S], mode="clip")
+        x = (targets.reshape(-1, 1 + K, D) @ pair_v).reshape(S)
 
         # In x = u_o^T v_c or -u_k^T v_c: J = sum log(1 + e^x) - x, dJ/dx = -1 / (1 + e^x)
         x *= self._signs[:S]
@@ -72,22 +72,24 @@ class NegSampling:
         delta = self._minus_signs[:S] / e
         np.log(e, out=e)
         e -= x
-        loss = e.sum() / B
+        loss = e.dot(self._ones[:S]) / B  # faster than the sum
 
         # Both gradients by matrices that are filled rather than made; their shapes never change.
         A, A_T = self._matrices
         A.indptr = A_T.indptr = indptr
-        A.indices = A_T.indices = indices
+        A.indices, A_T.indices = self._counting[:S], indices
         A.data = A_T.data = delta
-        gradient = (A_T @ self._local[:B])[:R]  # of the targets; B >= C
-        gradient[:C] = (A @ self._local)[:C]
+        gradient = (A_T @ self._v)[:R]  # of the targets; B >= C
+        gradient[:C] = (A @ self._targets)[:C]
         return loss, (rows, gradient)
 
     def _make_room(self, R, S, B, D, K, dtype):
         self._room = R, S, (B, D, K, dtype)
-        self._local = np.zeros((R, D), dtype=dtype)
+        self._v = np.zeros((B, D), dtype=dtype)
         self._targets = np.empty((S, D), dtype=dtype)
         self._signs = np.full(S, -1, dtype=dtype)
         self._signs[:: 1 + K] = 1
         self._minus_signs = -self._signs / B
-        self._matrices = csr_array((B, R), dtype=dtype), csc_array((R, B), dtype=dtype)
+        self._ones = np.ones(S, dtype=dtype)
+        self._counting = np.arange(S)
+        self._matrices = csr_array((B, S), dtype=dtype), csc_array((R, B), dtype=dtype)
