@@ -22,6 +22,8 @@ from conftest import python_command, run_python, write_treebank
 
 import run
 from fast import training
+from fast.textbook import Textbook
+from fast.vectorised import NegSampling
 from utils import apart, get_datasets, saves
 from utils.treebank import StanfordSentiment
 from utils.word_choice import ASSIGNMENT_WORDS
@@ -235,6 +237,17 @@ def test_with_any_options_both_ways_agree_and_differ_from_the_default(dataset, t
     np.testing.assert_allclose(fast, textbook, rtol=0, atol=1e-12)
     assert state == textbook_state
     assert (fast.shape == plain.shape and np.array_equal(fast, plain)) == (changes == [])
+
+
+@pytest.mark.parametrize("by_textbook", [False, True], ids=["fast path", "--textbook"])
+def test_the_function_that_trains_is_the_one_announced(dataset, by_textbook):
+    settings, lines = run.Settings(iterations=6), []
+    random.seed(training.SEED)
+    f, is_right = training.choose_objective(dataset(), settings, None, by_textbook, lines.append)
+    assert is_right
+    assert ("the fast path, which computes the same" in lines[0]) == (not by_textbook)
+    kind = Textbook if by_textbook else NegSampling
+    assert isinstance(f.loss_and_gradient, kind)
 
 
 def test_saves_of_a_run_with_other_options_are_refused(command):
