@@ -40,7 +40,7 @@ from utils import get_datasets
 from utils.files import replacing
 from utils.treebank import Sentences, StanfordSentiment
 
-SHORT = 8000  # iterations, where the whole run would take too long
+SHORT = 16000  # iterations, where the whole run would take too long
 TEXTBOOK = 10  # iterations
 WORDS = 100  # times the vocabulary
 DIMENSIONS = (100, 300)
