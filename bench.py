@@ -358,8 +358,8 @@ def measure_dimension(table, folder, dataset, dimension, have_gensim, rounds):
     double = run.Settings(iterations=SHORT, dimension=dimension)
     single = dataclasses.replace(double, float32=True)
     contestants = {
-        f"float64_{dimension}": lambda: train_ours(lambda: dataset, double),
-        f"float32_{dimension}": lambda: train_ours(lambda: dataset, single),
+        f"float64_{dimension}": lambda: train_ours(lambda: StanfordSentiment(folder), double),
+        f"float32_{dimension}": lambda: train_ours(lambda: StanfordSentiment(folder), single),
     }
     if have_gensim:
         gensim = Gensim(dataset, share=SHORT / run.Settings.iterations)
