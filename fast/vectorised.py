@@ -75,12 +75,12 @@ class NegSampling:
         loss = e.dot(self._ones[:S]) / B  # faster than the sum
 
         # Both gradients by matrices that are filled rather than made; their shapes never change.
-        A, A_T = self._matrices
-        A.indptr = A_T.indptr = indptr
-        A.indices, A_T.indices = self._counting[:S], indices
-        A.data = A_T.data = delta
-        gradient = (A_T @ self._v)[:R]  # of the targets; B >= C
-        gradient[:C] = (A @ self._targets)[:C]
+        of_centers, of_targets = self._matrices
+        of_centers.indptr = of_targets.indptr = indptr
+        of_centers.indices, of_targets.indices = self._counting[:S], indices
+        of_centers.data = of_targets.data = delta
+        gradient = (of_targets @ self._v)[:R]  # B >= C
+        gradient[:C] = (of_centers @ self._targets)[:C]
         return loss, (rows, gradient)
 
     def _make_room(self, R, S, B, D, K, dtype):
@@ -92,4 +92,5 @@ class NegSampling:
         self._minus_signs = -self._signs / B
         self._ones = np.ones(S, dtype=dtype)
         self._counting = np.arange(S)
+        # One has a column for each score, the other a row for each row of the gradient.
         self._matrices = csr_array((B, S), dtype=dtype), csc_array((R, B), dtype=dtype)

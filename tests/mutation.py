@@ -124,7 +124,7 @@ MUTANTS = [
     Mutant("fast/vectorised.py", "twins", "twin: too small a bound of the scores",
            "MAX_SCORE = 80.0", "MAX_SCORE = 8.0"),
     Mutant("fast/vectorised.py", "twins", "twin: no gradient of the centre words",
-           "        gradient[:C] = (A @ self._targets)[:C]\n", ""),
+           "        gradient[:C] = (of_centers @ self._targets)[:C]\n", ""),
     Mutant("fast/vectorised.py", "twins", "twin: memory of another kind is used",
            " or kind != self._room[2]:", ":"),
     Mutant("fast/minibatch.py", "twins", "layout: outside rows among the centre rows",
