@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,8 @@ from fast.stream import Worker
 from fast.textbook import BATCH_SIZE
 from utils import get_datasets
 from utils.files import replacing
+from utils.results import check_json
+from utils.stopping import UserError
 from utils.treebank import Sentences, StanfordSentiment
 
 SHORT = 16000  # iterations, where the whole run would take too long
@@ -407,11 +410,16 @@ def processor():
 def main():
     """Measure, print the table, write the JSON file."""
     parser = argparse.ArgumentParser(description="Measure the training beside other programs.")
-    parser.add_argument("--json", metavar="FILE", help="write the table there, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there, too")
     parser.add_argument(
         "--rounds", type=run.integer(1), default=3, help="runs that a median is of (3)"
     )
     options = parser.parse_args()
+    if options.json:
+        try:
+            check_json(options.json)
+        except UserError as error:
+            sys.exit(f"bench.py: {error}")
     folder = get_datasets.find_dataset()
     if folder is None:
         sys.exit("bench.py: there is no data; get it with: sh get_datasets.sh")

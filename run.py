@@ -221,7 +221,6 @@ def run(settings, options):
             if settings.float32 and settings.corpus is None:
                 print("In single precision the published numbers are not met")
             gallery = results.Gallery(dataset, name, settings, options, drawer)
-            make_room(folder, dataset, settings, options)  # when all that is asked for can be had
             with ProgressDisplay(
                 settings.iterations, lines=handed_in.takes_settings(sgd)
             ) as display:
@@ -233,20 +232,21 @@ def run(settings, options):
                     lambda progress: (display(progress), gallery(progress)),
                     options.textbook,
                     display.log,
+                    partial(make_room, folder, dataset, settings, options, display.log),
                 )
         gallery.write(wordVectors)
 
 
-def make_room(folder, dataset, settings, options):
+def make_room(folder, dataset, settings, options, log):
     """Remove the saves with `--fresh`; otherwise set those of another text aside for the dataset.
 
     So what was trained on a stand-in for the treebank is not in its way.
     """
     if options.fresh and saves.newest_save(folder):
-        print(f"Removing {saves.describe(folder)}")
+        log(f"Removing {saves.describe(folder)}")
         saves.remove_saves(folder)
     elif settings.corpus is None and saved_text(folder) not in (None, dataset.fingerprint()):
-        print(f"The saves of another text are kept in {saves.set_aside(folder).resolve()}")
+        log(f"The saves of another text are kept in {saves.set_aside(folder).resolve()}")
 
 
 def saved_text(folder):

@@ -37,7 +37,7 @@ from threadpoolctl import threadpool_limits
 
 import run
 from fast.stream import Worker
-from utils import saves
+from utils import results, saves
 from utils.files import check_apart, check_writable, replacing
 from utils.progress import duration
 from utils.stopping import UserError
@@ -347,19 +347,9 @@ def check_outputs(options):
             check_writable(path)
         check_apart(paths, [options.vectors] if options.vectors else [])
         if options.json is not None:
-            check_json(options.json)
+            results.check_json(options.json)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
-
-
-def check_json(path):
-    """Raise UserError for the name of a save, and for a file that `--json` cannot have written."""
-    if saves.NAME.fullmatch(path.name):
-        raise UserError(f"{path} has the name of a save, so it is not overwritten")
-    if path.exists():
-        with open(path, "rb") as file:
-            if file.read(1) not in (b"{", b""):
-                raise UserError(f"{path} exists and was not made by --json; give another name")
 
 
 # ------------------------------------------------------------------------------------- the command

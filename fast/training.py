@@ -125,10 +125,20 @@ def what_differs(verdict, fast):
     return f"word2vec.py is not right: {verdict.difference}{advice}"
 
 
-def train(dataset, settings, folder, worker=None, progress=None, by_textbook=False, log=print):
+def train(
+    dataset,
+    settings,
+    folder,
+    worker=None,
+    progress=None,
+    by_textbook=False,
+    log=print,
+    make_room=lambda: None,
+):
     """Train by the word2vec.py and sgd.py that are here: (2V, D).
 
-    Saves to and resumes from `folder`. `progress` is told what `sgd.Progress` has.
+    Saves to and resumes from `folder`, once `make_room` has been called: the run can begin then.
+    `progress` is told what `sgd.Progress` has.
     """
     from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
@@ -139,6 +149,7 @@ def train(dataset, settings, folder, worker=None, progress=None, by_textbook=Fal
     origin = handed_in.fingerprint()
     wordVectors = initial_vectors(len(dataset.words), settings)
     f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)
+    make_room()
     in_saves = settings.in_saves(dataset, None if ours and is_right else origin)
     takes_settings = handed_in.takes_settings(sgd)
     check_record(folder, in_saves, keep=not takes_settings)

@@ -678,11 +678,11 @@ MUTANTS = [
            'sys.argv, [f"{name}.py"]', "sys.argv, sys.argv"),
     Mutant("run.py", "run", "saves of a stand-in stay in the way",
            "elif settings.corpus is None and saved_text(", "elif False and saved_text("),
-    Mutant("run.py", "corpus", "saves are removed for a run that cannot begin",
-           "            gallery = results.Gallery(dataset, name, settings, options, drawer)\n"
-           "            make_room(folder, dataset, settings, options)",
-           "            make_room(folder, dataset, settings, options)\n"
-           "            gallery = results.Gallery(dataset, name, settings, options, drawer)"),
+    Mutant("fast/training.py", "handed_in", "saves are removed for a run that cannot begin",
+           "    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)\n"
+           "    make_room()\n",
+           "    make_room()\n"
+           "    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)\n"),
     Mutant("utils/files.py", "run", "an export may overwrite what is read",
            "if any(is_same_file(path, other) for other in inputs):", "if False:"),
     Mutant("utils/files.py", "run", "two exports may have one file",
@@ -690,7 +690,7 @@ MUTANTS = [
     Mutant("utils/results.py", "run", "an export may overwrite anything",
            "if path.exists() and not overwrite and not is_ours(path):", "if False:"),
     Mutant("sentiment.py", "sentiment", "figures may overwrite anything",
-           "            check_json(options.json)\n", "            pass\n"),
+           "            results.check_json(options.json)\n", "            pass\n"),
     Mutant("utils/saves.py", "run", "a night in which a run was stopped counts as training",
            "statistics.median_low(paces)", "max(paces)"),
     Mutant("utils/saves.py", "run", "removing saves removes more",

@@ -251,6 +251,14 @@ def test_what_is_wrong_with_a_file_is_one_line_and_nothing_is_trained(
     assert not list(tmp_path.glob("out/saved*"))
 
 
+def test_fresh_removes_no_saves_for_functions_that_fail(run_with, tmp_path):
+    assert run_with("--iterations", 20).returncode == 0
+    text = solutions.LOOPS.replace("    s = 1 / (1 + np.exp(-x))\n    return s\n", "    pass\n")
+    assert run_with("--iterations", 20, "--fresh", word2vec=text).returncode == 1
+    names = sorted(path.name for path in tmp_path.glob("out/saved*"))
+    assert names == ["saved_params_20.npy", "saved_state_20.pickle"]
+
+
 @pytest.mark.thorough
 def test_saves_of_somebodys_sgd_are_not_gone_on_from_by_other_files(run_with, tmp_path):
     sgd = solutions.SGD.replace("EVERY = 5000", "EVERY = 20")

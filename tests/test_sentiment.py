@@ -328,7 +328,7 @@ def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
         ("v.txt", "v.txt is what this run reads"),
         ("saved_params_5.npy", "has the name of a save"),
         ("./sentiment_errors.txt", "is where something else is written"),
-        ("notes", "notes exists and was not made by --json"),
+        ("notes", "notes exists and was not made by this option; give another name"),
     ):
         status, out, err = small("--vectors", "v.txt", "--json", path)
         assert (status, out, err.count("\n")) == (1, "", 1) and why in err

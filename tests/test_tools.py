@@ -7,7 +7,7 @@ import subprocess
 
 import mutation
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run_python
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
@@ -28,6 +28,15 @@ def make(*arguments, cwd=ROOT):
         capture_output=True,
         encoding="utf-8",
     )
+
+
+def test_the_benchmark_overwrites_nothing_but_its_own_figures(tmp_path):
+    notes = tmp_path / "notes"
+    notes.write_text("not to be lost", encoding="utf-8")
+    done = run_python("bench.py", "--json", notes, cwd=ROOT)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.endswith("was not made by this option; give another name\n")
+    assert notes.read_text(encoding="utf-8") == "not to be lost"
 
 
 # ------------------------------------------------------------------------------------- make

@@ -65,12 +65,27 @@ def check_exports(settings, options):
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
-def check_replaceable(path, is_ours, overwrite=False):
+def check_replaceable(path, is_ours, overwrite=False, advice="see --overwrite"):
     """Raise UserError for the name of a save, and unless told for a file of any other origin."""
     if saves.NAME.fullmatch(path.name):
         raise UserError(f"{path} has the name of a save, so it is not overwritten")
     if path.exists() and not overwrite and not is_ours(path):
-        raise UserError(f"{path} exists and was not made by this option; see --overwrite")
+        raise UserError(f"{path} exists and was not made by this option; {advice}")
+
+
+def check_json(path):
+    """Raise UserError unless JSON can be written to a file, and in the place of nothing else."""
+    try:
+        check_writable(path)
+        check_replaceable(path, is_json, advice="give another name")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+def is_json(path):
+    """Whether a file begins as an object in JSON does, or is empty."""
+    with open(path, "rb") as file:
+        return file.read(1) in (b"{", b"")
 
 
 def is_gif(path):
