@@ -292,7 +292,7 @@ class Buffer:
     def get(self, n):
         """An array of n entries, with whatever is in it; the one got before is gone."""
         if n > len(self._array):
-            self._array = np.empty(2 * n, dtype=self._array.dtype)
+            self._array = np.empty(4 * n, dtype=self._array.dtype)
         return self._array[:n]
 
 

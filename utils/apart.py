@@ -32,11 +32,15 @@ def start(statement, **options):
         options["start_new_session"] = True
     # -S: what the site has added to the path is in ours already.
     command = f"import sys; sys.path[:0] = sys.argv[1:]; {statement}"
+    variables = {
+        "OPENBLAS_NUM_THREADS": "1",  # it multiplies next to nothing
+        "NUMPY_MADVISE_HUGEPAGE": "0",  # huge pages take longer to get than they ever save
+    }
     return subprocess.Popen(
         [sys.executable or "", "-S", "-c", command, ROOT, *sys.path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # it multiplies next to nothing
+        env={**os.environ, **variables},
         **options,
     )
 
