@@ -34,7 +34,6 @@ import resource
 import selectors
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -44,6 +43,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from utils.files import try_lock
 from utils.stopping import SIGNALS, UserError
 
 HERE = Path(__file__).resolve().parent
@@ -55,6 +55,7 @@ SYSTEM_FOLDERS = ("/", "/etc", "/opt", "/usr", "/usr/local", "/var")  # that not
 # Of nobody, on the systems we know; checked all the same. A child has an even one, and whoever
 # ends its processes the next.
 UIDS = range(61_000, 64_000, 2)
+CLAIMS = Path("/run/autograder")  # a locked file for each user that is taken; root's alone
 MAX_REPORT, MAX_OUTPUT = 2**20, 2**14  # bytes read from the child
 MAX_EVENTS = 100
 MAX_NAMELESS = 5_000  # files
@@ -478,11 +479,14 @@ def claim_uid():
     used = {entry.pw_uid for entry in pwd.getpwall()}
     used |= {uid for path in Path("/proc").glob("[0-9]*") for uid in uids_of(path)}
     free = [uid for uid in UIDS if uid not in used and uid + 1 not in used]
+    try:
+        CLAIMS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"{CLAIMS}, where graders claim users, cannot be made: {error.strerror}"
+        raise UnfitSystem(f"{why}; have a folder /run that root can write to") from None
     for uid in random.SystemRandom().sample(free, len(free)):
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0autograder-{uid}")  # the system forgets it with this process
-        except OSError:
+        claim = open(CLAIMS / str(uid), "ab")  # noqa: SIM115 (the lock lasts as long as this)
+        if not try_lock(claim):
             claim.close()  # another grader has it
             continue
         try:

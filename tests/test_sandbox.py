@@ -523,14 +523,16 @@ def test_what_a_killed_grader_has_left_does_not_count(monkeypatch):
 
 
 @needs_root
-def test_no_two_graders_have_the_same_user(monkeypatch):
+def test_no_two_graders_have_the_same_user_and_submissions_cannot_take_any(monkeypatch, tmp_path):
     uid = some_uid()
     uids = [uid, uid + 2]
     monkeypatch.setattr(sandbox, "UIDS", uids)
+    monkeypatch.setattr(sandbox, "CLAIMS", tmp_path / "claims")
     graders = [Sandbox(), Sandbox()]
     assert sorted(grader.uid for grader in graders) == uids
     with pytest.raises(UnfitSystem, match="all taken"):
         Sandbox()
+    assert stat.S_IMODE(sandbox.CLAIMS.stat().st_mode) == 0o700 and sandbox.CLAIMS.owner() == "root"
 
 
 def test_who_is_not_root_is_told_that_there_are_no_walls(as_anybody):
