@@ -74,18 +74,10 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     """
     functions = their_functions(settings)
     start, numpy_start = random.getstate(), np.random.get_state()
-    by_functions = textbook.Textbook(functions, dataset.words)
-    f = fast_objective(dataset, settings, worker, by_functions)
+    f = fast_objective(dataset, settings, worker, textbook.Textbook(functions, dataset.words))
     f.begin()
     fast = fast_loss(settings)  # SciPy takes a while, in which the worker draws already
-    try:
-        verdict = textbook.check(functions, dataset, settings.dimension, fast)
-    except UserError as error:
-        functions = their_functions(settings, afresh=True)
-        try:
-            verdict = textbook.check(functions, dataset, settings.dimension, fast, True)
-        except UserError:
-            raise error from None
+    functions, verdict = check(functions, dataset, settings, fast)
     agrees = fast is not None and not verdict.difference
     if agrees and not by_textbook:
         log("word2vec.py agrees with the fast path, which computes the same in seconds")
@@ -112,6 +104,21 @@ def choose_objective(dataset, settings, worker, by_textbook, log):
     time = duration(seconds * settings.iterations)
     log(f"Training by the functions of word2vec.py{slowly}: about {time} in all")
     return f, agrees
+
+
+def check(functions, dataset, settings, fast):
+    """The functions of word2vec.py, and the `textbook.Verdict` on them.
+
+    What fails on the words of a minibatch alone is loaded afresh, and compared on all words.
+    """
+    try:
+        return functions, textbook.check(functions, dataset, settings.dimension, fast)
+    except UserError as error:
+        functions = their_functions(settings, afresh=True)
+        try:
+            return functions, textbook.check(functions, dataset, settings.dimension, fast, True)
+        except UserError:
+            raise error from None
 
 
 def what_differs(verdict, fast):
