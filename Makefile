@@ -18,7 +18,7 @@ test: .venv/installed-dev  ## the fast tests, about a minute
 
 # One at a time, since some are timed. Spark needs a Java runtime too, which pip has not.
 test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-spark  ## all tests
-	$(pytest) tests
+	$(pytest) $(ARGS) tests
 
 test-versions:  ## the fast tests with the oldest packages allowed, and with the newest Python here
 	@sh tests/versions.sh $(ARGS)

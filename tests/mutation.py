@@ -10,16 +10,18 @@ run there. A mutant that they pass is a survivor: a test is missing. Exit status
 import argparse
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
-SECONDS = 200  # a mutant that runs for longer hangs, which is noticed too
+SECONDS = 200  # that the tests of any file take at most, unless they hang
 NO_SHRINKING = """
 # That a test fails is enough to know; the smallest example of it takes long to find.
 hypothesis.settings.register_profile(
@@ -42,7 +44,7 @@ class Mutant(NamedTuple):
     """One change to a file: what stands there once, what takes its place, and what that breaks."""
 
     file: str
-    tests: str  # without `test_` and `.py`
+    tests: str  # modules without `test_` and `.py`, or `module::test` where it takes long to come
     why: str
     old: str
     new: str
@@ -173,7 +175,8 @@ MUTANTS = [
     Mutant("fast/sampler.py", "sampler", "sampler: negatives start one draw late",
            "        begin = self._before.take(position, mode=\"clip\")",
            "        begin = self._before.take(position + 1, mode=\"clip\")"),
-    Mutant("fast/sampler.py", "sampler", "sampler: what is no word is one",
+    Mutant("fast/sampler.py", "sampler::test_bulk_draws_are_those_of_the_textbook",
+           "sampler: what is no word is one",
            "negatives, no_word=V)", "negatives, no_word=0)"),
     Mutant("fast/sampler.py", "sampler", "sampler: no room for what is no word",
            "word = np.min_scalar_type(V)", "word = np.min_scalar_type(V - 1)"),
@@ -211,7 +214,8 @@ MUTANTS = [
     Mutant("fast/stream.py", "stream", "worker: two streams read one pipe",
            "while n_pieces > 0 and process is self._process is not None:",
            "while n_pieces > 0:"),
-    Mutant("fast/stream.py", "stream", "worker: draws without end",
+    Mutant("fast/stream.py", "stream::test_a_worker_draws_as_many_minibatches_as_it_is_told",
+           "worker: draws without end",
            "    while missing > 0:", "    while True:"),
     Mutant("fast/stream.py", "stream", "worker: more is waited for than it draws",
            "                n_pieces -= 1\n", ""),
@@ -238,7 +242,8 @@ MUTANTS = [
            "    json.dump(save_word_plot", "    (lambda left_out, file: print([]))(save_word_plot"),
     Mutant("utils/apart.py", "apart", "drawing apart: nothing is kept in the file",
            "np.array(vectors), title, metadata)", "np.array(vectors), title)"),
-    Mutant("fast/stream.py", "stream", "worker: lives on when nobody reads its pieces",
+    Mutant("fast/stream.py", "stream::test_the_worker_ends_when_its_parent_is_killed",
+           "worker: lives on when nobody reads its pieces",
            "    finally:\n        os._exit(0)", "    finally:\n        pass"),
     Mutant("fast/stream.py", "stream", "worker: stays after the with block",
            "    def __exit__(self, *exception):\n        self._stop()",
@@ -652,11 +657,17 @@ MUTANTS = [
            "    finally:\n        random.setstate(state)\n", "    finally:\n"),
     Mutant("fast/textbook.py", "textbook", "check: outside words are named as centre words",
            '("outside", row - len(names))', '("centre", row - len(names))'),
-    Mutant("fast/training.py", "handed_in", "saves of other files are gone on from",
+    Mutant("fast/training.py",
+           "handed_in::test_saves_of_somebodys_sgd_are_not_gone_on_from_by_other_files",
+           "saves of other files are gone on from",
            "elif recorded != in_saves and (keep or recorded is not None):", "elif False:"),
-    Mutant("fast/training.py", "handed_in", "a save does not remember whose functions made it",
+    Mutant("fast/training.py",
+           "handed_in::test_wrong_functions_train_what_they_say_and_not_what_is_right",
+           "a save does not remember whose functions made it",
            "None if ours and is_right else origin", "None"),
-    Mutant("fast/training.py", "handed_in", "wrong functions: the fast path trains all the same",
+    Mutant("fast/training.py",
+           "handed_in::test_wrong_functions_train_what_they_say_and_not_what_is_right",
+           "wrong functions: the fast path trains all the same",
            "    agrees = fast is not None and not verdict.difference\n", "    agrees = True\n"),
     Mutant("fast/training.py", "run", "right functions: the fast path does not take over",
            "        f.loss_and_gradient = fast\n", ""),
@@ -664,36 +675,53 @@ MUTANTS = [
            "        self._sync_random()\n        if not", "        if not"),
     Mutant("utils/handed_in.py", "handed_in", "somebody's sgd: the subsample is drawn anew",
            "        f(x0)\n", "        pass\n"),
-    Mutant("utils/handed_in.py", "handed_in", "somebody's sgd: a save beyond the end is taken",
+    Mutant("utils/handed_in.py",
+           "handed_in::test_somebodys_sgd_does_not_go_on_from_a_save_beyond_the_last_iteration",
+           "somebody's sgd: a save beyond the end is taken",
            "if start > iterations:", "if False:"),
-    Mutant("utils/handed_in.py", "handed_in", "somebody's sgd: what is not finite is gone on with",
+    Mutant("utils/handed_in.py", "handed_in::test_a_gradient_that_is_not_finite_ends_the_training",
+           "somebody's sgd: what is not finite is gone on with",
            "if not np.all(np.isfinite(", "if False and not np.all(np.isfinite("),
     Mutant("fast/training.py", "handed_in", "functions that fail are not tried on all words",
            "settings.dimension, fast, True)", "settings.dimension, fast)"),
     Mutant("fast/training.py", "handed_in", "functions keep what they have of another vocabulary",
            "their_functions(settings, afresh=True)", "their_functions(settings)"),
-    Mutant("utils/handed_in.py", "handed_in", "an sgd that stands still is not noticed",
+    Mutant("utils/handed_in.py",
+           "handed_in::test_what_is_wrong_with_a_file_is_one_line_and_nothing_is_trained",
+           "an sgd that stands still is not noticed",
            "    if x is None or np.array_equal(x, start):", "    if x is None:"),
-    Mutant("utils/handed_in.py", "handed_in", "our arguments are left for somebody's parser",
+    Mutant("utils/handed_in.py",
+           "handed_in::test_arguments_of_run_are_not_for_a_parser_in_somebodys_file",
+           "our arguments are left for somebody's parser",
            'sys.argv, [f"{name}.py"]', "sys.argv, sys.argv"),
-    Mutant("run.py", "run", "saves of a stand-in stay in the way",
+    Mutant("run.py", "run::test_saves_of_a_stand_in_are_set_aside_when_the_treebank_is_there",
+           "saves of a stand-in stay in the way",
            "elif settings.corpus is None and saved_text(", "elif False and saved_text("),
-    Mutant("fast/training.py", "handed_in", "saves are removed for a run that cannot begin",
+    Mutant("fast/training.py", "handed_in::test_fresh_removes_no_saves_for_functions_that_fail",
+           "saves are removed for a run that cannot begin",
            "    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)\n"
            "    make_room()\n",
            "    make_room()\n"
            "    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)\n"),
-    Mutant("utils/files.py", "run", "an export may overwrite what is read",
+    Mutant("utils/files.py",
+           "run::test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else",
+           "an export may overwrite what is read",
            "if any(is_same_file(path, other) for other in inputs):", "if False:"),
-    Mutant("utils/files.py", "run", "two exports may have one file",
+    Mutant("utils/files.py", "run::test_two_things_are_not_written_to_one_file",
+           "two exports may have one file",
            "if any(is_same_file(path, other) for other in outputs[:number]):", "if False:"),
-    Mutant("utils/results.py", "run", "an export may overwrite anything",
+    Mutant("utils/results.py",
+           "run::test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else",
+           "an export may overwrite anything",
            "if path.exists() and not overwrite and not is_ours(path):", "if False:"),
     Mutant("sentiment.py", "sentiment", "figures may overwrite anything",
            "            results.check_json(options.json)\n", "            pass\n"),
-    Mutant("utils/saves.py", "run", "a night in which a run was stopped counts as training",
+    Mutant("utils/saves.py",
+           "run::test_what_saves_took_to_make_is_told_from_the_usual_time_between_two",
+           "a night in which a run was stopped counts as training",
            "statistics.median_low(paces)", "max(paces)"),
-    Mutant("utils/saves.py", "run", "removing saves removes more",
+    Mutant("utils/saves.py", "run::test_all_saves_can_be_removed_and_nothing_else",
+           "removing saves removes more",
            'NAME.fullmatch(name)]', 'NAME.match(name) or "saved" in name]'),
     Mutant("utils/progress.py", "progress", "the time left begins with the slow start",
            "SETTLED_AFTER = 0.5", "SETTLED_AFTER = 0"),
@@ -721,41 +749,55 @@ MUTANTS = [
     Mutant("autograder/confine.py", "sandbox", "confine: the folder is searched as root",
            "    os.umask(0o022)\n",
            "    sys.path.insert(0, task[\"work\"])\n    import numpy\n"),
-    Mutant("autograder/confine.py", "sandbox", "confine: unreadable packages are not noticed",
+    Mutant("autograder/confine.py",
+           "sandbox::test_what_cannot_be_read_ends_the_grading_not_the_points",
+           "confine: unreadable packages are not noticed",
            "    for path in needed:", "    for path in needed[:0]:"),
     Mutant("autograder/confine.py", "sandbox", "confine: closed folders stay closed",
            "MS_BIND | MS_REC, None)\n", "0, None)\n"),
-    Mutant("autograder/confine.py", "sandbox", "confine: the grader goes first if memory runs out",
+    Mutant("autograder/confine.py", "sandbox::test_should_memory_run_out_the_child_goes_first",
+           "confine: the grader goes first if memory runs out",
            "        file.write(b\"1000\")\n", "        pass\n"),
-    Mutant("autograder/confine.py", "sandbox", "confine: a user namespace can be had",
+    Mutant("autograder/confine.py",
+           "sandbox::test_nobody_gets_the_rights_to_mount_in_a_namespace_of_his_own",
+           "confine: a user namespace can be had",
            "        os.chroot(root)\n", "        pass\n"),
-    Mutant("autograder/confine.py", "sandbox", "confine: the child outlives a killed grader",
+    Mutant("autograder/confine.py", "sandbox::test_a_signal_to_the_grader_ends_the_child_too",
+           "confine: the child outlives a killed grader",
            "        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL,",
            "        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 0,"),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: waits before the sweep",
+    Mutant("autograder/sandbox.py", "sandbox::test_no_process_stays_behind_and_none_is_waited_for",
+           "sandbox: waits before the sweep",
            "            kill_all_of(self.uid)\n",
            "            child.wait(30)\n            kill_all_of(self.uid)\n"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: orphans stay",
            "            kill_orphans(child.pid)\n", "            pass\n"),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: shared memory stays",
+    Mutant("autograder/sandbox.py", "sandbox::test_system_v_objects_are_removed",
+           "sandbox: shared memory stays",
            "            remove_system_v(self.uid)\n", ""),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: shared memory stays in a container",
+    Mutant("autograder/sandbox.py", "sandbox::test_system_v_objects_are_removed_in_a_container_too",
+           "sandbox: shared memory stays in a container",
            "{AS_USER}\nlibc, kind", "import os, sys\nlibc, kind"),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: files that are only mapped do not count",
+    Mutant("autograder/sandbox.py", "sandbox::test_limits_hold_wherever_things_are_kept",
+           "sandbox: files that are only mapped do not count",
            "            files += mapped_files(process)\n", ""),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: a process may hide what it uses",
+    Mutant("autograder/sandbox.py", "sandbox::test_a_process_cannot_hide_what_it_uses",
+           "sandbox: a process may hide what it uses",
            "            headless.add(process)\n", "            pass\n"),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: semaphores do not count",
+    Mutant("autograder/sandbox.py", "sandbox::test_limits_hold_wherever_things_are_kept",
+           "sandbox: semaphores do not count",
            "\"nsems\", 64)", "\"nsems\", 0)"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: others can read what is under way",
            "        work.chmod(0o700)", "        work.chmod(0o755)"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: other submissions are not hidden",
            "            secrets.setdefault(str(folder), str(path))\n", "            pass\n"),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: files without a name are not counted",
+    Mutant("autograder/sandbox.py", "sandbox::test_limits_hold_wherever_things_are_kept",
+           "sandbox: files without a name are not counted",
            "if info.st_nlink == 0 and", "if info.st_nlink < 0 and"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: files elsewhere stay",
            "            remove(self._strays())\n", ""),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: a signal ends the grader at once",
+    Mutant("autograder/sandbox.py", "sandbox::test_a_signal_to_the_grader_ends_the_child_too",
+           "sandbox: a signal ends the grader at once",
            "if signal.getsignal(number) not in (signal.SIG_IGN, None):", "if False:"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: our solution can be imported",
            "if not is_ours(entry)]", "if entry]"),
@@ -763,21 +805,34 @@ MUTANTS = [
            "            limits[\"processes\"] = None\n", "            limits[\"processes\"] = 1\n"),
     Mutant("autograder/sandbox.py", "sandbox", "sandbox: the clock counts as the processor's time",
            "= now, 2 * self.limits.seconds, True", "= now, self.limits.seconds, True"),
-    Mutant("autograder/sandbox.py", "sandbox", "sandbox: two graders may share a user",
-           "            claim.bind(f\"\\0autograder-{uid}\")", "            claim.fileno()"),
-    Mutant("autograder/archive.py", "sandbox", "archive: links are followed",
+    Mutant("autograder/sandbox.py",
+           "sandbox::test_no_two_graders_have_the_same_user_and_submissions_cannot_take_any",
+           "sandbox: two graders may share a user",
+           "        if not try_lock(claim):", "        if False:"),
+    Mutant("autograder/sandbox.py",
+           "sandbox::test_no_two_graders_have_the_same_user_and_submissions_cannot_take_any",
+           "sandbox: others can claim users",
+           "CLAIMS.mkdir(mode=0o700,", "CLAIMS.mkdir(mode=0o777,"),
+    Mutant("autograder/archive.py", "sandbox::test_links_are_ignored_and_told",
+           "archive: links are followed",
            "if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):",
            "if stat.S_IFMT(info.external_attr >> 16) == stat.S_IFBLK:"),
-    Mutant("autograder/archive.py", "sandbox", "archive: what is asked for may come last",
+    Mutant("autograder/archive.py", "sandbox::test_many_pictures_do_not_fill_memory",
+           "archive: what is asked for may come last",
            "    inside.sort(key=lambda entry: entry.path.name not in ASKED_FOR)",
            "    inside.sort(key=lambda entry: entry.path.name)"),
-    Mutant("autograder/archive.py", "sandbox", "archive: no limit on the list of files",
+    Mutant("autograder/archive.py",
+           "sandbox::test_an_archive_that_lists_a_million_files_is_refused_at_once",
+           "archive: no limit on the list of files",
            "        if size > self.most:", "        if size > 2**40:"),
-    Mutant("autograder/archive.py", "sandbox", "archive: names reach the terminal as they are",
+    Mutant("autograder/archive.py", "sandbox::test_what_is_no_zip_is_told",
+           "archive: names reach the terminal as they are",
            "character if character.isprintable() else \"?\"", "character"),
-    Mutant("autograder/setup.sh", "sandbox", "setup.sh: any sentences will do",
+    Mutant("autograder/setup.sh", "sandbox::test_setup_fails_without_the_treebank",
+           "setup.sh: any sentences will do",
            "    exit 1\n", "    exit 0\n"),
-    Mutant("autograder/setup.sh", "sandbox", "setup.sh: any Python will do",
+    Mutant("autograder/setup.sh", "sandbox::test_setup_fails_with_an_old_python",
+           "setup.sh: any Python will do",
            "sys.version_info >= (3, 10)", "sys.version_info >= (3, 1)"),
 ]
 
@@ -794,53 +849,66 @@ def copy_project(folder):
         file.write(NO_SHRINKING)
 
 
-def run_tests(folder, names):
-    """The exit status of pytest for some test modules, or "hangs"; and its last line.
+class Outcome(NamedTuple):
+    """How a run of pytest ended."""
 
-    A status below 0 is the signal that it died of.
-    """
-    files = [f"tests/test_{name}.py" for name in names]
+    status: int | str  # below 0 it is the signal that it died of; or "hangs"
+    line: str  # its last one, or that of a test that failed
+    seconds: float
+
+
+def run_tests(folder, names, limit=SECONDS):
+    """Run test modules, or single tests of them (`run::test_x`), in a copy of the project."""
+    modules = [name.partition("::") for name in names]
+    tests = [f"tests/test_{module}.py{colons}{test}" for module, colons, test in modules]
     options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--tb=no"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("SST_ZIP", None)  # unpacking takes longer than most of these tests
-    command = [sys.executable, "-m", "pytest", *options, *files]
+    command = [sys.executable, "-m", "pytest", *options, *tests]
+    began = time.monotonic()
     try:
         result = subprocess.run(
-            command, cwd=folder, env=environment, timeout=SECONDS, stdin=subprocess.DEVNULL,
+            command, cwd=folder, env=environment, timeout=limit, stdin=subprocess.DEVNULL,
             capture_output=True, encoding="utf-8", errors="replace",
         )
     except subprocess.TimeoutExpired:
-        return "hangs", ""
-    lines = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
-    return result.returncode, (lines or result.stdout.splitlines() or [""])[-1]
+        return Outcome("hangs", "", limit)
+    lines = result.stdout.splitlines()
+    failed = [line for line in lines if line.startswith("FAILED")]
+    return Outcome(result.returncode, (failed or lines or [""])[-1], time.monotonic() - began)
 
 
-def try_mutant(mutant):
-    """Whether the tests catch a mutant, and by what."""
+def try_mutant(mutant, limit):
+    """Whether the tests catch a mutant, given so many seconds; by what; the seconds it took."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         copy_project(folder)
         path = folder / mutant.file
         text = path.read_text(encoding="utf-8")
         if text.count(mutant.old) != 1:
-            return False, f"stands {text.count(mutant.old)} times in the file, not once"
+            return False, f"stands {text.count(mutant.old)} times in the file, not once", 0
         path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        status, line = run_tests(folder, mutant.tests.split())
+        status, line, seconds = run_tests(folder, mutant.tests.split(), limit)
         # Wrong indices may end the process, in SciPy; 2 and more would say that no test was run.
         noticed = status == "hangs" or status == 1 or status < 0
-        return noticed, line.partition(" - ")[0].removeprefix("FAILED ") or status
+        return noticed, line.partition(" - ")[0].removeprefix("FAILED ") or status, seconds
 
 
-def passes_unbroken(names):
-    """Whether some test modules pass without any mutation."""
+def time_unbroken(modules):
+    """Seconds that each test module takes without any mutation; exits if one fails."""
     with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            results = list(pool.map(lambda name: run_tests(folder, [name]), names))
-    for name, (status, line) in zip(names, results):
-        if status != 0:
-            print(f"test_{name}.py does not pass as it is: {line}")
-    return all(status == 0 for status, _ in results)
+            outcomes = pool.map(lambda module: run_tests(folder, [module]), modules)
+            outcomes = dict(zip(modules, outcomes))
+    failed = [
+        f"test_{module}.py does not pass as it is: {outcome.line}"
+        for module, outcome in outcomes.items()
+        if outcome.status != 0
+    ]
+    if failed:
+        sys.exit("\n".join(failed))
+    return {module: outcome.seconds for module, outcome in outcomes.items()}
 
 
 def parse_options(arguments=None):
@@ -866,15 +934,16 @@ def parse_options(arguments=None):
 def main(arguments=None):
     """Try the mutants named on the command line, or all; exit status 1 if one survives."""
     chosen = parse_options(arguments)
-    tests = sorted({name for mutant in chosen.values() for name in mutant.tests.split()})
-    if not passes_unbroken(tests):
-        sys.exit(1)
+    modules = [re.findall(r"(\w+)(?:::\w+)?", mutant.tests) for mutant in chosen.values()]
+    seconds = time_unbroken(sorted(set().union(*modules)))
+    # A mutant whose tests take far longer than they do otherwise hangs, which is noticed, too.
+    limits = [30 + 3 * sum(map(seconds.get, names)) for names in modules]
     survivors = []
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(try_mutant, chosen.values())
-        for (number, mutant), (caught, how) in zip(chosen.items(), results):
+        results = pool.map(try_mutant, chosen.values(), limits)
+        for (number, mutant), (caught, how, took) in zip(chosen.items(), results):
             verdict = "caught" if caught else "SURVIVED"
-            line = f"{number:>3} {verdict:8} {mutant.file}, {mutant.why}: {how}"
+            line = f"{number:>3} {verdict:8} {mutant.file}, {mutant.why}: {how} ({took:.0f} s)"
             print(line, flush=True)
             survivors += [] if caught else [line]
     print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants caught")
