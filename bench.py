@@ -297,7 +297,7 @@ def measure_training(table, folder, gensim, rounds):
     say("counting the pairs of a training")
     settings = run.Settings()
     pairs = count_pairs(folder, settings.iterations)
-    contestants = {"ours": lambda: train_ours(lambda: StanfordSentiment(folder), settings)}
+    contestants = {"ours": lambda: train_ours(lambda: prepare_all(folder), settings)}
     if gensim:
         scale = pairs / gensim.pairs
         contestants["gensim_1"] = lambda: scale * gensim.train(10, workers=1)
@@ -337,7 +337,7 @@ def measure_words(table, folder, dataset, rounds):
     few = run.Settings(iterations=TEXTBOOK)
     taken = alternate(
         rounds,
-        ours=lambda: train_ours(lambda: StanfordSentiment(folder), short),
+        ours=lambda: train_ours(lambda: prepare_all(folder), short),
         textbook=lambda: train_textbook(dataset, few),
         few_words=lambda: train_ours(lambda: dataset, short),
         many_words=lambda: train_ours(lambda: ManyWords(dataset, WORDS), short),
@@ -361,8 +361,8 @@ def measure_dimension(table, folder, dataset, dimension, have_gensim, rounds):
     double = run.Settings(iterations=SHORT, dimension=dimension)
     single = dataclasses.replace(double, float32=True)
     contestants = {
-        f"float64_{dimension}": lambda: train_ours(lambda: StanfordSentiment(folder), double),
-        f"float32_{dimension}": lambda: train_ours(lambda: StanfordSentiment(folder), single),
+        f"float64_{dimension}": lambda: train_ours(lambda: prepare_all(folder), double),
+        f"float32_{dimension}": lambda: train_ours(lambda: prepare_all(folder), single),
     }
     if have_gensim:
         gensim = Gensim(dataset, share=SHORT / run.Settings.iterations)

@@ -105,11 +105,12 @@ class Parser:
         V = len(dataset.tokens())
         word = np.min_scalar_type(V)  # small, so that more of the tables is in the cache
         self._tokens = subsample.tokens.astype(word)
+        lengths = subsample.lengths()
         self._starts = subsample.offsets[:-1].astype(np.intp)
-        self._lengths = subsample.lengths().astype(np.intp)
+        self._lengths = lengths.astype(np.min_scalar_type(lengths.max()))
         self._size_bits = leading_bits(window_size)
         self._sentence_bits = leading_bits(len(self._lengths))
-        self._length_bits = leading_bits(np.arange(self._lengths.max() + 1))
+        self._length_bits = leading_bits(np.arange(lengths.max() + 1))
         self._noise = Noise(dataset.sampleTable().astype(word), n_negatives, no_word=V)
         self._outputs, self._owner = Buffer(np.uint32), Buffer(np.int32)
         self._outputs_per_window = 10.0 + 10.0 * n_negatives  # a guess, corrected by every draw

@@ -192,8 +192,10 @@ class Corpus:
             # Python's power, not NumPy's: they may differ in the last digit.
             weights = np.array([float(f) ** NOISE_POWER for f in self.frequencies.tolist()])
             cumulative = np.cumsum(weights / np.sum(weights)) * self.tablesize
-            table = np.searchsorted(cumulative, np.arange(self.tablesize), side="left")
-            self._sample_table = np.minimum(table, len(weights) - 1).astype(np.int32)
+            ends = np.minimum(np.floor(cumulative) + 1, self.tablesize).astype(np.intp)
+            ends[-1] = self.tablesize
+            words = np.arange(len(ends), dtype=np.int32)
+            self._sample_table = np.repeat(words, np.diff(ends, prepend=0))
         return self._sample_table
 
     def sampleTokenIdx(self):
@@ -389,8 +391,9 @@ def fitting_repeats(n_tokens):
 def check_contexts(sentences):
     """Raise `CorpusError` unless some sentence has two different words."""
     tokens, offsets = sentences
-    differs = np.flatnonzero(tokens[1:] != tokens[:-1]) + 1  # from the token before
-    if np.isin(differs, offsets).all():  # only ever across the bounds of two sentences
+    differs = tokens[1:] != tokens[:-1]  # from the token before
+    differs[offsets[1:-1] - 1] = False  # which is that of another sentence
+    if not differs.any():
         raise CorpusError(
             "after subsampling no sentence has two different words, so there is no window to "
             "train on; give a larger corpus"
