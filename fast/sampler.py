@@ -141,9 +141,10 @@ class Parser:
 
         Also returns the states of NumPy's generator at every SNAPSHOT outputs.
         """
-        outputs = self._outputs.get(n_outputs + AHEAD)
+        # Three draws at most begin at the end or after it: zeros, which no draw rejects.
+        outputs = self._outputs.get(n_outputs + AHEAD + 2)
         snapshots = generate(state, outputs[:n_outputs])
-        outputs[n_outputs:] = 0  # which no draw rejects
+        outputs[n_outputs:] = 0
         ahead = overlapping(outputs, AHEAD)
         self._noise.read(outputs[:n_outputs])
 
@@ -328,7 +329,6 @@ def draw_below(ahead, position, shift, bound):
     or one for each position. Returns the values and the positions after them. The outputs end with
     zeros, which no draw rejects: a position after the first of them means that there are too few.
     """
-    position = np.minimum(position, len(ahead) - 1)
     rows = ahead[position].view(np.uint32).reshape(-1, AHEAD)
     place = (rows <= bound[..., None]).argmax(axis=1)
     drawn = rows.take(place + np.arange(0, rows.size, AHEAD))
