@@ -192,6 +192,7 @@ class Corpus:
             # Python's power, not NumPy's: they may differ in the last digit.
             weights = np.array([float(f) ** NOISE_POWER for f in self.frequencies.tolist()])
             cumulative = np.cumsum(weights / np.sum(weights)) * self.tablesize
+            # So the entries of a word end with the last whole number up to its share.
             ends = np.minimum(np.floor(cumulative) + 1, self.tablesize).astype(np.intp)
             ends[-1] = self.tablesize
             words = np.arange(len(ends), dtype=np.int32)
