@@ -90,6 +90,15 @@ def test_a_sparse_gradient_moves_its_rows_in_whatever_order_postprocessing_retur
     np.testing.assert_array_equal(x, [[1, 1], [1, 1], [0, -1]])
 
 
+def test_long_rows_are_moved_a_few_at_a_time_to_the_same_end():
+    x0, rows = np.random.RandomState(1).randn(40, 10000), np.random.RandomState(2).permutation(40)
+    values = np.random.RandomState(3).randn(39, 10000)
+    x = sgd(lambda x: (1.0, (rows[:39], values)), x0, 0.25, 1, progress=quiet)
+    expected = x0.copy()
+    expected[rows[:39]] -= 0.25 * values
+    np.testing.assert_array_equal(x, expected)
+
+
 def test_a_sparse_gradient_may_have_no_row():
     nothing = np.empty(0, dtype=int), np.empty((0, 2))
     x = sgd(lambda x: (1.0, nothing), np.ones((3, 2)), 0.25, 2, progress=quiet)
