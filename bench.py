@@ -40,7 +40,7 @@ from fast.textbook import BATCH_SIZE
 from utils import get_datasets
 from utils.files import replacing
 from utils.results import check_json
-from utils.stopping import UserError
+from utils.stopping import Stopped, run_command
 from utils.treebank import Sentences, StanfordSentiment
 
 SHORT = 16000  # iterations, where the whole run would take too long
@@ -416,19 +416,16 @@ def main():
     )
     options = parser.parse_args()
     if options.json:
-        try:
-            check_json(options.json)
-        except UserError as error:
-            sys.exit(f"bench.py: {error}")
+        check_json(options.json)
     folder = get_datasets.find_dataset()
     if folder is None:
         sys.exit("bench.py: there is no data; get it with: sh get_datasets.sh")
     table, status = Table(), 0
     try:
         measure(table, folder, options.rounds)
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         say("interrupted; this is what was done by then")
-        status = 130
+        status = stopped.status
     print(f"Data: {folder.name}. Medians of {options.rounds}. {machine()}\n\n{table}")
     if options.json:
         report = {"data": folder.name, "machine": machine(), "rows": table.rows}
@@ -439,4 +436,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_command("bench.py", main)

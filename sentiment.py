@@ -339,15 +339,14 @@ def short_name(path):
 def check_outputs(options):
     """Make the output folder, and raise UserError unless all can be written."""
     paths = [options.output / name for name in OUTPUTS]
-    if options.json is not None:
-        paths.append(options.json)
+    json_files = [] if options.json is None else [options.json]
     try:
         options.output.mkdir(parents=True, exist_ok=True)
         for path in paths:
             check_writable(path)
-        check_apart(paths, [options.vectors] if options.vectors else [])
-        if options.json is not None:
-            results.check_json(options.json)
+        check_apart(paths + json_files, [options.vectors] if options.vectors else [])
+        for path in json_files:
+            results.check_json(path)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
 
