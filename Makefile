@@ -23,8 +23,8 @@ test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-spark  ## a
 test-versions:  ## the fast tests with the oldest packages allowed, and with the newest Python here
 	@sh tests/versions.sh $(ARGS)
 
-mutants: .venv/installed-dev  ## break the code in many small ways: do the tests notice?
-	@$(python) tests/mutation.py $(ARGS)
+mutants: .venv/installed-dev .venv/installed-mutmut  ## break the code in many small ways: do the tests notice?
+	$(python) -m mutmut run $(ARGS)
 
 lint: .venv/installed-dev  ## ruff: mistakes and format
 	$(python) -m ruff check .
@@ -57,6 +57,10 @@ help:  ## this list
 
 .venv/installed-gensim: .venv/installed
 	@$(pip) "gensim>=4.3"
+	@touch $@
+
+.venv/installed-mutmut: .venv/installed
+	@$(pip) "mutmut>=3.3"
 	@touch $@
 
 .venv/installed-spark: .venv/installed

@@ -33,14 +33,14 @@ if getattr(sys.flags, "safe_path", False):  # then Python does not look beside t
 
 import run
 import sgd
-from fast import training
-from fast.sampler import BulkSampler
-from fast.stream import Worker
-from fast.textbook import BATCH_SIZE
+from common.files import replacing
+from common.results import check_json
+from common.stopping import Stopped, run_command
+from training import training
+from training.fast.sampler import BulkSampler
+from training.fast.stream import Worker
+from training.textbook import BATCH_SIZE
 from utils import get_datasets
-from utils.files import replacing
-from utils.results import check_json
-from utils.stopping import Stopped, run_command
 from utils.treebank import Sentences, StanfordSentiment
 
 SHORT = 16000  # iterations, where the whole run would take too long

@@ -13,7 +13,7 @@ import sys
 if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from utils import stopping
+from common import stopping
 
 if __name__ == "__main__":
     stopping.exit_when_signalled("neighbours.py")  # the imports take a while
@@ -26,15 +26,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils import get_datasets
-from utils.stopping import UserError
-from utils.treebank import StanfordSentiment
-from utils.vectors import (
+from common.stopping import UserError
+from common.vectors import (
     newest_checkpoint,
     read_checkpoint,
     read_text,
     split_checkpoint,
 )
+from utils import get_datasets
+from utils.treebank import StanfordSentiment
 
 MOST_FREQUENT = 2000  # words of a save: those of the treebank that are there 11 times or more
 LABELS = ("as they are", "without the mean")  # the two views of the vectors

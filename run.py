@@ -17,7 +17,7 @@ import sys
 if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from utils import stopping
+from common import stopping
 
 if __name__ == "__main__":
     stopping.exit_when_signalled("run.py")  # the imports take a while
@@ -29,13 +29,14 @@ from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
-from fast import textbook
-from fast.stream import Worker
-from fast.training import read_record, train
-from utils import get_datasets, handed_in, results, saves
-from utils.apart import Drawer
-from utils.progress import ProgressDisplay
-from utils.stopping import UserError
+from common import results, saves
+from common.apart import Drawer
+from common.progress import ProgressDisplay
+from common.stopping import UserError
+from training import handed_in, textbook
+from training.fast.stream import Worker
+from training.training import read_record, train
+from utils import get_datasets
 from utils.treebank import StanfordSentiment, TextCorpus
 
 DATA_SEED = 314  # of `random`, which is seeded again before training

@@ -15,7 +15,7 @@ import sys
 if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from utils import stopping
+from common import stopping
 
 if __name__ == "__main__":
     stopping.exit_when_signalled("sentiment.py")  # the imports take a while
@@ -36,12 +36,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 import run
-from fast.stream import Worker
-from utils import results, saves
-from utils.files import check_apart, check_writable, replacing
-from utils.progress import duration
-from utils.stopping import UserError
-from utils.vectors import newest_checkpoint, read_checkpoint, read_text, split_checkpoint
+from common import results, saves
+from common.files import check_apart, check_writable, replacing
+from common.progress import duration
+from common.stopping import UserError
+from common.vectors import newest_checkpoint, read_checkpoint, read_text, split_checkpoint
+from training.fast.stream import Worker
 
 STRENGTHS = [float(f"{10 ** (power / 2):.2g}") for power in range(0, 11)]  # of regularisation
 RANDOM_SEED = 224  # of the vectors that know nothing
@@ -302,7 +302,7 @@ def write_errors(path, part, predicted, names):
 
 def draw(folder, parts, words, result, names, data):
     """Draw the confusion matrix and the curve of the regularisation; their paths."""
-    from utils import plot  # matplotlib takes a while
+    from common import plot  # matplotlib takes a while
 
     test, share = parts["test"], majority(parts)["dev"]
     title = f"{data}\nVectors: {short_name(words.path)}, {words.width}\n"

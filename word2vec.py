@@ -14,8 +14,7 @@ Notation, of the handout (CS 224n, assignment 2), whose equation numbers stand i
     w_1..w_K    negative samples                                    negSampleWordIndices
     V, D, K     words in the vocabulary, dimension of the vectors, negative samples
 
-Names in camelCase are the assignment's. This file works alone in the course's scaffold. Where
-fast/vectorised.py is, run.py computes a whole minibatch at once by it, and holds it to this file.
+Names in camelCase are the assignment's. This file works alone in the course's scaffold.
 """
 
 import argparse

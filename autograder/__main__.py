@@ -30,7 +30,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # this folder is run as a script
 
-from utils import stopping  # noqa: E402
+from common import stopping  # noqa: E402
 
 if __name__ == "__main__":
     stopping.exit_when_signalled("autograder")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from utils.stopping import UserError
+from common.stopping import UserError
 
 PARAMS = "saved_params_40000.npy"
 ASKED_FOR = ("word2vec.py", "sgd.py", PARAMS, "word_vectors.png")

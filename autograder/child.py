@@ -7,7 +7,6 @@ out: whatever the submission does to this process, it can report only what it ha
 import ast
 import contextlib
 import functools
-import importlib
 import importlib.util
 import os
 import pickle

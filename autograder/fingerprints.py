@@ -24,10 +24,10 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # this file may be run as a script
 
-from fast.sampler import BulkSampler  # noqa: E402
-from utils.files import replacing  # noqa: E402
+from common.files import replacing  # noqa: E402
+from common.stopping import UserError, run_command  # noqa: E402
+from training.fast.sampler import BulkSampler  # noqa: E402
 from utils.get_datasets import SST_FOLDER  # noqa: E402
-from utils.stopping import UserError, run_command  # noqa: E402
 from utils.treebank import Corpus  # noqa: E402
 
 FILE = HERE / "fingerprints.json"

@@ -4,8 +4,8 @@
     python autograder/pack.py --data ZIP          # takes it along: stanfordSentimentTreebank.zip
     python autograder/pack.py --output FILE.zip
 
-It holds setup.sh and run_autograder at its root, the grader, utils/, and fast/, which draws the
-windows that the loss of a run is computed on. word2vec.py and sgd.py are not in it: the grader does
+It holds setup.sh and run_autograder at its root, the grader, common/, utils/, and training/, which
+draws the windows that the loss of a run is computed on. word2vec.py and sgd.py are not in it: the grader does
 not need them.
 """
 
@@ -18,9 +18,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # this file is run as a script
 
-from utils.files import check_writable, replacing  # noqa: E402
+from common.files import check_writable, replacing  # noqa: E402
+from common.stopping import run_command  # noqa: E402
 from utils.get_datasets import SST_FOLDER, read_archive  # noqa: E402
-from utils.stopping import run_command  # noqa: E402
 
 AT_THE_ROOT = ("setup.sh", "run_autograder")
 
@@ -28,7 +28,11 @@ AT_THE_ROOT = ("setup.sh", "run_autograder")
 def contents(data=None):
     """Name in the pack -> bytes; `data` is the path of the treebank's archive. Sorted by name."""
     grader = [p for p in HERE.iterdir() if p.suffix in (".py", ".json", ".txt")]
-    paths = grader + [path for folder in ("fast", "utils") for path in (ROOT / folder).glob("*.py")]
+    paths = grader + [
+        path
+        for folder in ("common", "training", "training/fast", "utils")
+        for path in (ROOT / folder).glob("*.py")
+    ]
     files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     files |= {name: (HERE / name).read_bytes() for name in AT_THE_ROOT}
     if data:

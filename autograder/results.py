@@ -5,7 +5,7 @@ import re
 import textwrap
 from typing import NamedTuple
 
-from utils.files import replacing
+from common.files import replacing
 
 PARTS = {"a": "(a) word2vec.py", "b": "(b) sgd.py", "c": "(c) the run"}
 NEXT = {  # what to do when a part is complete, and the one after it is not

@@ -16,9 +16,9 @@ from autograder import fingerprints
 from autograder.archive import PARAMS
 from autograder.pictures import NoPicture, png_size
 from autograder.results import Row
-from fast.sampler import BulkSampler
+from common.stopping import UserError
+from training.fast.sampler import BulkSampler
 from utils.get_datasets import SST_FOLDER, DatasetError, ensure_dataset, find_dataset
-from utils.stopping import UserError
 from utils.treebank import StanfordSentiment
 
 WINDOWS = 20_000  # for the loss; its standard error is then 0.04, and that of a correct run 9.53

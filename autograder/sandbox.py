@@ -43,8 +43,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.files import try_lock
-from utils.stopping import SIGNALS, UserError
+from common.files import try_lock
+from common.stopping import SIGNALS, UserError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -218,10 +218,11 @@ class Sandbox:
         """
         work = folder / "work"
         (folder / "root").mkdir()
-        (work / "utils").mkdir(parents=True)
+        for room in ("utils", "common"):
+            (work / room).mkdir(parents=True)
+            for path in (ROOT / room).glob("*.py"):
+                shutil.copyfile(path, work / room / path.name)
         work.chmod(0o700)  # other submissions may be under way
-        for path in (ROOT / "utils").glob("*.py"):
-            shutil.copyfile(path, work / "utils" / path.name)
         for name, content in files.items():
             if name.endswith(".py"):
                 (work / name).write_bytes(content)
@@ -230,7 +231,7 @@ class Sandbox:
             (folder / name).chmod(0o644)
         if self.uid is not None:
             folder.chmod(0o711)
-            for path in (work, work / "utils", *work.glob("*.py"), *work.glob("utils/*.py")):
+            for path in (work, *work.rglob("*")):
                 os.chown(path, self.uid, self.uid)
         return work
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from autograder.archive import printable
 from autograder.exercises import text
-from utils.files import replacing
+from common.files import replacing
 
 AT_A_TIME = 2
 HEADING = 3  # lines that the output of every grading begins with

@@ -31,10 +31,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from utils import stopping
-from utils.files import check_writable
-from utils.stopping import UserError
-from utils.vectors import is_export, write_text
+from common import stopping
+from common.files import check_writable
+from common.stopping import UserError
+from common.vectors import is_export, write_text
 
 WHITE_SPACE = r"(?U)[\s\x1c-\x1f]+"  # in Java's words, that of Python's str.split
 HOW_TO_INSTALL = (

@@ -29,14 +29,16 @@ TO_BE_WRITTEN = {
 AS_THEY_ARE = (
     "run.py",
     "utils/*.py",
-    "fast/*.py",
+    "common/*.py",
+    "training/*.py",
+    "training/fast/*.py",
     "get_datasets.sh",
     "collect_submission.sh",
     "env.yml",
     "requirements.txt",
     "LICENSE",
 )
-LEFT_OUT = ("fast/vectorised.py",)  # the mathematics of a whole minibatch
+LEFT_OUT = ("training/fast/vectorised.py",)  # the mathematics of a whole minibatch
 
 
 def take_out(source, names):

@@ -8,7 +8,6 @@ W2V_FULL_RUN=/path/to/folder python -m pytest   # with a run done before, as `fu
 
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -46,36 +45,7 @@ for name in ("SIGINT", "SIGHUP"):
         signal.signal(number, lambda number, frame: None)
 
 
-# What only this package's file has, the test modules that are about that file, and single tests.
-ABOUT = {
-    "word2vec.py": (
-        "def is_written(",
-        "fuzz gradcheck handed_in run sampler standalone starter stream textbook twins word2vec",
-        r"environment.*\[word2vec|autograder.*all_points.*ours|tools.*mutant_is"
-        "|grading.*that_of_the_textbook|written.*computes_the_page",
-    ),
-    "sgd.py": (
-        "class SaveError(",
-        "collect_submission faults fuzz handed_in run sentiment sgd standalone starter",
-        r"environment.*\[sgd|autograder.*all_points.*ours|tools.*mutant_is"
-        "|corpus.*(text_is_refused|costs_no_saves)|progress.*all_its_digits",
-    ),
-}
-FOREIGN = [name for name in ABOUT if ABOUT[name][0] not in (ROOT / name).read_text("utf-8")]
-collect_ignore = sorted({f"test_{test}.py" for name in FOREIGN for test in ABOUT[name][1].split()})
-
-
-def pytest_terminal_summary(terminalreporter):
-    for name in FOREIGN:
-        tests = ABOUT[name][1].replace(" ", ", ")
-        terminalreporter.write_line(
-            f"{name} is not this package's: left out are tests of {tests}, and some single ones"
-        )
-
-
 def pytest_collection_modifyitems(items):
-    single = [re.compile(f"test_({ABOUT[name][2]})") for name in FOREIGN]
-    items[:] = [item for item in items if not any(one.search(item.nodeid) for one in single)]
     for item in items:
         if "full_run" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
@@ -162,7 +132,7 @@ def project(tmp_path):
 
 def copy_code(folder):
     """Copy the code of all commands, without data, into a new folder; returns it."""
-    for name in ("fast", "utils"):
+    for name in ("common", "training", "utils"):
         ignored = shutil.ignore_patterns("datasets", "__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for path in ROOT.glob("*.py"):

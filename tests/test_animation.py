@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import animation, plot
-from utils.animation import Recorder, save_animation
+from common import animation, plot
+from common.animation import Recorder, save_animation
 
 GROUPS = {"weather": ["rain", "snow"], "drinks": ["tea", "coffee", "water"]}
 

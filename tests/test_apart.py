@@ -10,8 +10,8 @@ import pytest
 from conftest import run_python
 from test_stream import is_running
 
-from utils import apart, plot
-from utils.apart import Drawer
+from common import apart, plot
+from common.apart import Drawer
 
 GROUPS = {"one": ["a", "b", "$c"], "two": ["é"]}
 VECTORS = np.random.default_rng(0).normal(size=(4, 5))
@@ -30,7 +30,7 @@ def draw(drawer, path):
 
 
 def test_a_picture_drawn_apart_is_the_one_drawn_here(tmp_path, drawn_here, monkeypatch):
-    monkeypatch.setitem(sys.modules, "utils.plot", None)  # so it is not drawn here
+    monkeypatch.setitem(sys.modules, "common.plot", None)  # so it is not drawn here
     with Drawer() as drawer:
         assert draw(drawer, tmp_path / "there.png") == []
     assert (tmp_path / "there.png").read_bytes() == drawn_here
@@ -41,7 +41,7 @@ def test_the_words_without_room_are_told_from_there_too(tmp_path, monkeypatch):
     vectors = np.eye(3)
     left_out = plot.save_word_plot(tmp_path / "here.png", {"": words}, vectors, "")
     assert left_out
-    monkeypatch.setitem(sys.modules, "utils.plot", None)
+    monkeypatch.setitem(sys.modules, "common.plot", None)
     with Drawer() as drawer:
         there = drawer.save_word_plot(tmp_path / "there.png", {"": words}, vectors, "")
     assert there == left_out
@@ -79,7 +79,7 @@ def test_the_process_ends_with_the_with_block():
 
 HANGING = """
 import time
-from utils import apart, files, plot
+from common import apart, files, plot
 
 def save_word_plot(path, *others):
     with files.replacing(path):
@@ -111,7 +111,7 @@ def test_a_run_that_is_stopped_while_its_picture_is_written_leaves_nothing_of_it
 def test_the_process_ends_with_the_one_that_started_it():
     script = (
         "import os, sys; sys.path[:0] = sys.argv[1:]\n"
-        "from utils.apart import Drawer\n"
+        "from common.apart import Drawer\n"
         "print(Drawer().__enter__()._process.pid, flush=True); os._exit(0)\n"
     )
     pid = int(run_python("-c", script, apart.ROOT).stdout)

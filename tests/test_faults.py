@@ -25,8 +25,8 @@ import pytest
 from conftest import ROOT, copy_code, edit, python_command, run_python
 
 import sgd as sgd_module
+from common import files
 from sgd import SaveError, newest_save, read_save, save_params, sgd
-from utils import files
 
 SEED = 20260101  # of the random moments
 KILLS = 30
@@ -318,7 +318,7 @@ def test_the_worker_killed_is_one_line_and_the_training_goes_on(small, tmp_path)
 
 IN_A_CALLBACK = """
 import os, signal, sys, time
-from utils import stopping
+from common import stopping
 
 class Callback:
     def __del__(self):

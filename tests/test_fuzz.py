@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 import sgd as sgd_module
-from fast.minibatch import lay_out
-from fast.sampler import AHEAD, BulkSampler, draw_below, leading_bits, overlapping
-from fast.vectorised import NegSampling
+from common.vectors import VectorsError, read_checkpoint, read_text, write_text
 from sgd import read_save, save_params, sgd
+from training.fast.minibatch import lay_out
+from training.fast.sampler import AHEAD, BulkSampler, draw_below, leading_bits, overlapping
+from training.fast.vectorised import NegSampling
 from utils.treebank import Corpus, CorpusError, StanfordSentiment, TextCorpus
 from utils.utils import normalizeRows, softmax
-from utils.vectors import VectorsError, read_checkpoint, read_text, write_text
 from word2vec import (
     getNegativeSamples,
     naiveSoftmaxLossAndGradient,

@@ -610,7 +610,8 @@ def tree(tmp_path):
     """A copy of the command in a path with a space and a quote."""
     folder = tmp_path / 'it\'s a "tree"'
     skip = shutil.ignore_patterns("datasets", "__pycache__")
-    shutil.copytree(ROOT / "utils", folder / "utils", ignore=skip)
+    for room in ("common", "utils"):
+        shutil.copytree(ROOT / room, folder / room, ignore=skip)
     shutil.copy(ROOT / "get_datasets.sh", folder)
     return folder
 

@@ -16,8 +16,8 @@ import pytest
 import solutions
 from conftest import ROOT, random_sentences, run_python
 
-from utils import handed_in
-from utils.stopping import UserError
+from common.stopping import UserError
+from training import handed_in
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_wrong_functions_train_what_they_say_and_not_what_is_right(run_with, tmp
 )
 def test_single_precision_is_for_the_fast_path(run_with, project, tmp_path, missing, why):
     if missing:  # as in a course kit
-        (project / "fast" / "vectorised.py").unlink()
+        (project / "training" / "fast" / "vectorised.py").unlink()
     text = None if missing else solutions.solution("loops", "repeated negatives once")
     done = run_with("--iterations", 2, "--float32", word2vec=text)
     assert (done.returncode, done.stderr) == (

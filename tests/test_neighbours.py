@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neighbours
-from utils.vectors import write_text
+from common.vectors import write_text
 
 WORDS = "the cat dog king queen apple".split()
 VECTORS = np.array([[9, 9, 1], [9, 1, 0], [9, 2, 0], [0, 9, 3], [1, 9, 3], [5, 5, 9]], dtype=float)

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from utils import plot
-from utils.progress import LossCurve
+from common import plot
+from common.progress import LossCurve
 
 
 @pytest.fixture

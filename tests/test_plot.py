@@ -12,9 +12,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from PIL import Image
 
-from utils import plot
-from utils.labels import place_labels
-from utils.word_choice import ASSIGNMENT_WORDS
+from common import plot
+from common.labels import place_labels
+from common.word_choice import ASSIGNMENT_WORDS
 
 WORDS = [word for group in ASSIGNMENT_WORDS.values() for word in group]
 
@@ -248,7 +248,7 @@ def test_a_picture_is_replaced_whole_and_nothing_else_is_left(tmp_path):
 @pytest.mark.thorough
 def test_no_display_is_needed_nor_a_backend_that_has_one(tmp_path):
     code = (
-        "import sys, numpy; sys.path.insert(0, sys.argv[1]); from utils import plot; "
+        "import sys, numpy; sys.path.insert(0, sys.argv[1]); from common import plot; "
         "plot.save_word_plot('words.png', {'': ['a', 'b']}, numpy.eye(2), 'title'); "
         "print('matplotlib.pyplot' in sys.modules)"
     )

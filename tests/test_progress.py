@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from utils import progress
-from utils.progress import LossCurve, ProgressDisplay, duration
+from common import progress
+from common.progress import LossCurve, ProgressDisplay, duration
 
 
 class Terminal(io.StringIO):

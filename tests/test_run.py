@@ -21,12 +21,13 @@ import pytest
 from conftest import python_command, run_python, write_treebank
 
 import run
-from fast import training
-from fast.textbook import Textbook
-from fast.vectorised import NegSampling
-from utils import apart, get_datasets, saves
+from common import apart, saves
+from common.word_choice import ASSIGNMENT_WORDS
+from training import training
+from training.fast.vectorised import NegSampling
+from training.textbook import Textbook
+from utils import get_datasets
 from utils.treebank import StanfordSentiment
-from utils.word_choice import ASSIGNMENT_WORDS
 
 PICTURE_WORDS = [word for words in ASSIGNMENT_WORDS.values() for word in words]
 
@@ -590,7 +591,7 @@ def picture_command(command):
 
 
 def test_a_broken_matplotlib_does_not_cost_the_training(picture_command, monkeypatch):
-    monkeypatch.setitem(sys.modules, "utils.plot", None)  # importing it raises
+    monkeypatch.setitem(sys.modules, "common.plot", None)  # importing it raises
     result = picture_command("--iterations", "2")
     assert result.returncode == 1
     line = the_one_line(result.err)

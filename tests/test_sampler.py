@@ -10,9 +10,9 @@ from conftest import SmallCorpus, corpora, draw_one_by_one, random_sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fast import sampler as sampler_module
-from fast.sampler import BulkSampler, draw_one, state_after
-from utils.python_random import to_numpy, to_python
+from common.python_random import to_numpy, to_python
+from training.fast import sampler as sampler_module
+from training.fast.sampler import BulkSampler, draw_one, state_after
 from utils.treebank import StanfordSentiment
 
 SEEDS = st.integers(0, 2**32)

@@ -10,9 +10,9 @@ from conftest import run_python, write_treebank
 from PIL import Image
 
 import sentiment
+from common.vectors import write_text
 from sentiment import Part, WordVectors, classify, features, majority
 from utils.treebank import StanfordSentiment
-from utils.vectors import write_text
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_data_of_two_classes_only_is_told_and_taken_as_such(small):
 
 
 def test_titles_name_data_and_vectors_whatever_these_are_called(small, monkeypatch):
-    from utils import plot
+    from common import plot
 
     titles = []
     new_axes = plot.new_axes

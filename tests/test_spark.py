@@ -11,7 +11,7 @@ import shutil
 import pytest
 from conftest import ROOT, run_python
 
-from utils.vectors import is_export, read_text
+from common.vectors import is_export, read_text
 
 SCRIPT = ROOT / "examples" / "train_on_spark.py"
 

@@ -106,7 +106,7 @@ def test_each_gap_says_how_many_lines_of_code_it_takes(folder):
 
 def test_what_is_in_the_starter(folder):
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {"word2vec.py", "sgd.py", "run.py", "utils/treebank.py", "fast/textbook.py"} <= names
+    assert {"word2vec.py", "sgd.py", "run.py", "utils/treebank.py", "training/textbook.py"} <= names
     assert {"README.md", "env.yml", "requirements.txt", "get_datasets.sh"} <= names
     assert not any("vectorised" in name or "autograder" in name for name in names)
     assert os.access(folder / "get_datasets.sh", os.R_OK)

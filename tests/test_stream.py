@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_twins import by_center, windows_of
 
-from fast import stream as stream_module
-from fast.sampler import BulkSampler
-from fast.stream import MinibatchObjective, MinibatchStream, Worker
+from training.fast import stream as stream_module
+from training.fast.sampler import BulkSampler
+from training.fast.stream import MinibatchObjective, MinibatchStream, Worker
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -330,7 +330,7 @@ def test_a_worker_that_fails_to_import_is_done_without(tiny_corpus, monkeypatch,
 
 def test_the_worker_imports_no_more_than_it_needs():
     """Above all no word2vec.py, sgd.py or run.py, which may be anybody's and may change."""
-    script = "import sys; from fast import stream; print(*sys.modules)"
+    script = "import sys; from training.fast import stream; print(*sys.modules)"
     result = subprocess.run(
         **python_command("-c", script), cwd=ROOT, stdout=subprocess.PIPE, timeout=60
     )
@@ -341,7 +341,7 @@ def test_the_worker_imports_no_more_than_it_needs():
         "run",
         "scipy",
         "matplotlib",
-        "fast.vectorised",
+        "training.fast.vectorised",
         "utils.treebank",
     ):
         assert name not in modules
@@ -353,7 +353,7 @@ def test_the_worker_needs_no_main_module(tiny_corpus):
         "import random, sys; sys.path[:0] = sys.argv[1:]\n"
         "from conftest import SmallCorpus, random_sentences\n"
         "from test_stream import Windows, draw_textbook\n"
-        "from fast.stream import Worker\n"
+        "from training.fast.stream import Worker\n"
         "random.seed(1); expected = draw_textbook(SmallCorpus(random_sentences(1)), 150)\n"
         "with Worker() as worker:\n"
         "    random.seed(1)\n"
@@ -373,7 +373,7 @@ sys.path[:0] = [{root!r}, {tests!r}]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from conftest import SmallCorpus, random_sentences
 from test_stream import Windows
-from fast.stream import Worker
+from training.fast.stream import Worker
 
 with Worker() as worker:
     print(worker._process.pid, flush=True)

@@ -12,11 +12,12 @@ import solutions
 from conftest import SmallCorpus, random_sentences
 
 import word2vec
-from fast import textbook, vectorised
-from fast.minibatch import lay_out
-from fast.sampler import BulkSampler
-from fast.textbook import Functions, Textbook, check
-from utils.stopping import UserError
+from common.stopping import UserError
+from training import textbook
+from training.fast import vectorised
+from training.fast.minibatch import lay_out
+from training.fast.sampler import BulkSampler
+from training.textbook import Functions, Textbook, check
 
 NEG, SOFTMAX = "negative-sampling", "naive-softmax"
 FAST = {NEG: vectorised.NegSampling(), SOFTMAX: vectorised.naive_softmax}

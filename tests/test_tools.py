@@ -1,11 +1,10 @@
-"""The Makefile, the mutants, and what the pages for people who work on this say of both."""
+"""The Makefile, and what the pages for people who work on this say of it."""
 
 import os
 import re
 import shutil
 import subprocess
 
-import mutation
 import pytest
 from conftest import ROOT, run_python
 
@@ -91,37 +90,3 @@ def test_pages_name_targets_of_make_and_files_that_exist(page, targets):
     assert set(commands) <= set(targets)
     links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
-
-
-# ------------------------------------------------------------------------------------- mutants
-@pytest.mark.parametrize("number", range(1, len(mutation.MUTANTS) + 1))
-def test_every_mutant_is_of_code_that_is_there(number):
-    mutant = mutation.MUTANTS[number - 1]
-    text = (ROOT / mutant.file).read_text(encoding="utf-8")
-    assert text.count(mutant.old) == 1
-    assert mutant.old != mutant.new
-    for name in mutant.tests.split():
-        module, _, test = name.partition("::")
-        tests = (ROOT / "tests" / f"test_{module}.py").read_text(encoding="utf-8")
-        assert f"def {test}(" in tests or not test
-
-
-def test_mutants_are_chosen_by_number_or_file():
-    of_sgd = {str(i) for i, m in enumerate(mutation.MUTANTS, 1) if m.file == "sgd.py"}
-    assert set(mutation.parse_options(["1", "sgd.py"])) == {"1"} | of_sgd
-    assert len(mutation.parse_options([])) == len(mutation.MUTANTS)
-
-
-@pytest.mark.parametrize("name", ["0", "1000", "no.py", "--no"])
-def test_no_such_mutant_is_a_usage_error(name, capsys):
-    with pytest.raises(SystemExit) as exit:
-        mutation.main([name])
-    assert exit.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: ")
-
-
-def test_help_of_the_mutants_is_its_usage(capsys):
-    with pytest.raises(SystemExit) as exit:
-        mutation.main(["--help"])
-    assert exit.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: ")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import word2vec
-from fast.minibatch import lay_out
-from fast.sampler import BulkSampler, Windows
-from fast.stream import MinibatchObjective, MinibatchStream
-from fast.vectorised import NegSampling, naive_softmax
+from training.fast.minibatch import lay_out
+from training.fast.sampler import BulkSampler, Windows
+from training.fast.stream import MinibatchObjective, MinibatchStream
+from training.fast.vectorised import NegSampling, naive_softmax
 
 TOLERANCE = dict(rtol=1e-12, atol=1e-12)
 

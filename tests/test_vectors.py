@@ -8,8 +8,7 @@ from conftest import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.treebank import Corpus, StanfordSentiment
-from utils.vectors import (
+from common.vectors import (
     PROJECTOR_FILES,
     VectorsError,
     is_export,
@@ -21,6 +20,7 @@ from utils.vectors import (
     write_projector,
     write_text,
 )
+from utils.treebank import Corpus, StanfordSentiment
 
 WORDS = ["the", "rock", "é", "中文", "2", "1.5", "nan", "$", "UNK"]
 VECTORS = np.random.RandomState(0).randn(len(WORDS), 4) * 10.0 ** np.arange(-4, 12, 4)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import SmallCorpus
 
+from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
 from utils.treebank import StanfordSentiment
-from utils.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
 
 
 def test_the_assignments_words_are_in_its_order():

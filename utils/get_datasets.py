@@ -28,8 +28,8 @@ import zipfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from utils.files import try_lock
-from utils.stopping import UserError, is_terminal, run_command
+from common.files import try_lock
+from common.stopping import UserError, is_terminal, run_command
 
 URL = "https://nlp.stanford.edu/~socherr/stanfordSentimentTreebank.zip"
 SIZE = 6_372_817  # bytes

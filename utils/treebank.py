@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.files import read_lines
-from utils.python_random import to_numpy, to_python
-from utils.stopping import UserError
+from common.files import read_lines
+from common.python_random import to_numpy, to_python
+from common.stopping import UserError
 
 DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once

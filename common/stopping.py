@@ -1,6 +1,6 @@
 """A command ends with an exit status and at most one line of complaint, never with a traceback.
 
-    from utils import stopping                  # before the imports that take a while
+    from common import stopping                  # before the imports that take a while
     if __name__ == "__main__":
         stopping.exit_when_signalled("run.py")
     import numpy

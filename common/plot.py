@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from utils.files import replacing
-from utils.labels import place_labels
+from common.files import replacing
+from common.labels import place_labels
 
 DPI = 120
 PADDING = (4, 0)  # pixels added to a label's width and height; a line of text has air above

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image  # matplotlib needs it too
 
-from utils.files import replacing
-from utils.plot import (
+from common.files import replacing
+from common.plot import (
     add_legend,
     color_cycle,
     draw_words,

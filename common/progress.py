@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 
-from utils.stopping import is_terminal
+from common.stopping import is_terminal
 
 REFRESH_EVERY = 0.1  # seconds
 SETTLED_AFTER = 0.5  # seconds, before which the speed says little

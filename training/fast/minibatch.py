@@ -4,8 +4,8 @@
     loss, (rows, values) = NegSampling()(wordVectors, minibatches[0])
 
 A minibatch touches some 1,250 of the 39,078 rows of `wordVectors`. It names these once and calls
-them by local numbers from there on, so that the mathematics (`fast.vectorised`, or anybody's
-word2vec.py by `fast.textbook`) has small arrays to work on.
+them by local numbers from there on, so that the mathematics (`training.fast.vectorised`, or
+anybody's word2vec.py by `training.textbook`) has small arrays to work on.
 """
 
 from typing import NamedTuple

@@ -12,12 +12,12 @@ from functools import partial
 
 import numpy as np
 
-from utils import saves
-from utils.files import check_apart, check_writable, read_lines, try_lock
-from utils.progress import LossCurve
-from utils.stopping import UserError
-from utils.vectors import PROJECTOR_FILES, is_export, is_projector, write_projector, write_text
-from utils.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
+from common import saves
+from common.files import check_apart, check_writable, read_lines, try_lock
+from common.progress import LossCurve
+from common.stopping import UserError
+from common.vectors import PROJECTOR_FILES, is_export, is_projector, write_projector, write_text
+from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
 
 WORDS_PICTURE, LOSS_PICTURE = "word_vectors.png", "loss_curve.png"
 LOCK = ".run.lock"
@@ -105,7 +105,7 @@ class Gallery:
         self._curve = LossCurve()
         self._recorder = None
         if options.animate:
-            from utils.animation import Recorder
+            from common.animation import Recorder
 
             self._recorder = Recorder(self._rows(self._words), settings.iterations)
 
@@ -177,7 +177,7 @@ class Gallery:
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
 
     def _draw_loss(self, path):
-        from utils.plot import save_loss_curve  # matplotlib takes a while, and may be broken
+        from common.plot import save_loss_curve  # matplotlib takes a while, and may be broken
 
         if not self._curve.iterations:
             print("No loss curve: the run was done already; --fresh does it again")
@@ -188,7 +188,7 @@ class Gallery:
         save_loss_curve(path, self._curve, ANNEAL_EVERY, title)
 
     def _draw_animation(self, wordVectors, path):
-        from utils.animation import save_animation
+        from common.animation import save_animation
 
         if not self._curve.iterations:
             print("No animation: the run was done already; --fresh does it again")

@@ -1,6 +1,6 @@
 """Python processes beside this one, which work while it does.
 
-process = start("from fast import stream; stream.serve()")
+process = start("from training.fast import stream; stream.serve()")
 
 with Drawer() as drawer:                # imports matplotlib there, which takes a while
     ...                                 # train
@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils import stopping
+from common import stopping
 
 PATIENCE = 5  # seconds for a process to tidy up
 ROOT = str(Path(__file__).resolve().parents[1])
@@ -64,7 +64,7 @@ class Drawer:
         self._process = None
         with contextlib.suppress(OSError):
             self._process = start(
-                "from utils import apart; apart.serve_drawing()", stderr=subprocess.DEVNULL
+                "from common import apart; apart.serve_drawing()", stderr=subprocess.DEVNULL
             )
         return self
 
@@ -82,7 +82,7 @@ class Drawer:
             # It may have ended, or found something that is better said by this process.
             with contextlib.suppress(OSError, ValueError):
                 return json.loads(self._process.communicate(request.encode())[0])
-        from utils.plot import save_word_plot  # matplotlib may be broken, and takes a while
+        from common.plot import save_word_plot  # matplotlib may be broken, and takes a while
 
         return save_word_plot(path, groups, vectors, title, metadata)
 
@@ -91,7 +91,7 @@ def serve_drawing():
     """What the process of a `Drawer` does: import, wait for one picture to draw, draw it."""
     import numpy as np
 
-    from utils.plot import save_word_plot
+    from common.plot import save_word_plot
 
     path, groups, vectors, title, metadata = json.load(sys.stdin.buffer)
     stopping.handle_signals(stopping.raise_stopped)  # for no half a picture to be left

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fast.minibatch import lay_out
-from fast.sampler import BulkSampler
-from utils.handed_in import reported
-from utils.stopping import UserError
+from common.stopping import UserError
+from training.fast.minibatch import lay_out
+from training.fast.sampler import BulkSampler
+from training.handed_in import reported
 from utils.treebank import Corpus
 
 LOSSES = {

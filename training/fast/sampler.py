@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.python_random import to_numpy, to_python
+from common.python_random import to_numpy, to_python
 
 WINDOWS_PER_SEGMENT = 12, 64  # from few windows to many; segments meet after 15 on average, and ...
 # ... those are parsed twice, while each round of parsing has a price of its own

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fast import textbook
-from fast.sampler import BulkSampler
-from fast.stream import MinibatchObjective, MinibatchStream
-from utils import handed_in, saves
-from utils.files import replacing
-from utils.progress import duration
-from utils.stopping import UserError
+from common import saves
+from common.files import replacing
+from common.progress import duration
+from common.stopping import UserError
+from training import handed_in, textbook
+from training.fast.sampler import BulkSampler
+from training.fast.stream import MinibatchObjective, MinibatchStream
 
 SEED = 31415  # of `random`, the assignment's
 NUMPY_SEED = 9265  # for the initial vectors
@@ -37,9 +37,9 @@ def initial_vectors(V, settings):
 
 
 def fast_loss(settings):
-    """The vectorised loss, or None where fast/vectorised.py is not there, as in a course kit."""
+    """The vectorised loss, or None without training/fast/vectorised.py, as in a course kit."""
     try:
-        from fast import vectorised
+        from training.fast import vectorised
     except ImportError as error:
         if "vectorised" not in str(error):
             raise

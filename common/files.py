@@ -11,7 +11,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from utils.stopping import UserError
+from common.stopping import UserError
 
 GZIP = b"\x1f\x8b"  # the first bytes of each such file
 

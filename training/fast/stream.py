@@ -20,16 +20,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fast.minibatch import Minibatches, lay_out
-from fast.sampler import Parser, state_after
-from utils import apart
-from utils.stopping import say
+from common import apart
+from common.stopping import say
+from training.fast.minibatch import Minibatches, lay_out
+from training.fast.sampler import Parser, state_after
 
 BATCHES_A_PIECE = 100  # minibatches laid out and sent together, or fewer for ...
 SCORES_A_PIECE = 200_000  # ... about so many scores: they stay in the processor's cache
 PIECES_A_DRAW = 16  # enough windows for the sampler's segments to be many and long
 PIECES_AHEAD = 16  # that the worker keeps, to be trained on while it draws
-START = "from fast import stream; stream.serve()"
+START = "from training.fast import stream; stream.serve()"
 
 
 class Piece(NamedTuple):

@@ -7,7 +7,7 @@ import re
 import statistics
 from pathlib import Path
 
-from utils.progress import duration
+from common.progress import duration
 
 NAME = re.compile(
     r"saved_(params_[1-9][0-9]*\.npy|state_[1-9][0-9]*\.pickle)(\.tmp)?|saved_settings\.json"

@@ -1,6 +1,6 @@
 """Word vectors in files: checkpoints of `sgd`, text of word2vec and GloVe, the embedding projector.
 
-from utils.vectors import read_text
+from common.vectors import read_text
 index, vectors = read_text("glove.6B.50d.txt")
 vectors[index["film"]]              # (50,)
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from utils import saves
-from utils.files import read_lines, replacing
-from utils.stopping import UserError
+from common import saves
+from common.files import read_lines, replacing
+from common.stopping import UserError
 
 HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")

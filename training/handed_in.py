@@ -20,8 +20,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from utils.saves import advice, newest_save
-from utils.stopping import UserError
+from common.saves import advice, newest_save
+from common.stopping import UserError
 
 FOLDER = Path(__file__).resolve().parents[1]
 # The sha256 of this package's sgd.py; a test compares it with the file.
