@@ -29,7 +29,7 @@ import numpy as np
 from common.stopping import UserError
 from common.vectors import (
     newest_checkpoint,
-    read_checkpoint,
+    read_params,
     read_text,
     split_checkpoint,
 )
@@ -83,7 +83,7 @@ def load_vocabulary(options):
     """The `Vocabulary` that the options ask for."""
     path = options.vectors or newest_checkpoint([options.output])
     if path.suffix == ".npy":
-        return by_frequency(read_checkpoint(path), path)
+        return by_frequency(read_params(path), path)
     index, vectors = read_text(path)
     if len(index) == 1:
         raise UserError(f"{path} has one word only")

@@ -29,7 +29,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
-from common import results, saves
+from common import checkpoints, results
 from common.apart import Drawer
 from common.progress import ProgressDisplay
 from common.stopping import UserError
@@ -243,11 +243,11 @@ def make_room(folder, dataset, settings, options, log):
 
     So what was trained on a stand-in for the treebank is not in its way.
     """
-    if options.fresh and saves.newest_save(folder):
-        log(f"Removing {saves.describe(folder)}")
-        saves.remove_saves(folder)
+    if options.fresh and checkpoints.newest(folder):
+        log(f"Removing {checkpoints.describe(folder)}")
+        checkpoints.remove(folder)
     elif settings.corpus is None and saved_text(folder) not in (None, dataset.fingerprint()):
-        log(f"The saves of another text are kept in {saves.set_aside(folder).resolve()}")
+        log(f"The saves of another text are kept in {checkpoints.set_aside(folder).resolve()}")
 
 
 def saved_text(folder):
@@ -255,11 +255,11 @@ def saved_text(folder):
     sgd, record = handed_in.load("sgd"), read_record(folder)
     if record:
         return record.get("corpus")
-    newest = saves.newest_save(folder)
+    newest = checkpoints.newest(folder)
     if newest is None or not handed_in.takes_settings(sgd):
         return None
-    with contextlib.suppress(sgd.SaveError):  # sgd will say what is wrong with it
-        return (sgd.read_save(folder, newest).settings or {}).get("corpus")
+    with contextlib.suppress(sgd.CheckpointError):  # sgd will say what is wrong with it
+        return (sgd.read_checkpoint(folder, newest).settings or {}).get("corpus")
 
 
 def run_with_advice(settings, options):
@@ -268,13 +268,13 @@ def run_with_advice(settings, options):
         run(settings, options)
     except Exception as error:
         kind = type(error).__name__ if type(error).__module__ == "sgd" else ""
-        if kind == "SaveError":
+        if kind == "CheckpointError":
             is_disk = isinstance(error.__cause__, OSError)
-            hint = "" if is_disk else f"; {saves.advice(options.output)}"
+            hint = "" if is_disk else f"; {checkpoints.advice(options.output)}"
             raise UserError(f"{error}{hint}") from error
         if kind == "DivergenceError":
-            has_saves = saves.newest_save(options.output) is not None
-            hint = f"; {saves.advice(options.output)}" if has_saves else ""
+            has_saves = checkpoints.newest(options.output) is not None
+            hint = f"; {checkpoints.advice(options.output)}" if has_saves else ""
             raise UserError(f"{error} with --step{hint}") from error
         raise
 
@@ -283,11 +283,11 @@ def advice(settings, options):
     """What becomes of a run that was stopped."""
     save = None
     with contextlib.suppress(OSError):  # what matters has been said already
-        save = saves.newest_save(options.output, settings.iterations)
+        save = checkpoints.newest(options.output, settings.iterations)
     if save is None:
         return " before the first save"
     again = "without --fresh" if options.fresh else "the same command"
-    return f"; {again} goes on from {saves.params_file(options.output, save)}"
+    return f"; {again} goes on from {checkpoints.params_file(options.output, save)}"
 
 
 def main(arguments=None):

@@ -36,11 +36,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 import run
-from common import results, saves
+from common import checkpoints, results
 from common.files import check_apart, check_writable, replacing
 from common.progress import duration
 from common.stopping import UserError
-from common.vectors import newest_checkpoint, read_checkpoint, read_text, split_checkpoint
+from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
 from training.fast.stream import Worker
 
 STRENGTHS = [float(f"{10 ** (power / 2):.2g}") for power in range(0, 11)]  # of regularisation
@@ -115,7 +115,7 @@ def load_vectors(options, dataset):
     """The `WordVectors` that the options ask for."""
     path = options.vectors or newest_save([options.output, Path(".")], dataset)
     if path.suffix == ".npy":
-        words = side_by_side(read_checkpoint(path), dataset, path)
+        words = side_by_side(read_params(path), dataset, path)
     else:
         index, vectors = read_text(path, {*dataset.tokens(), *BRACKETS.values()})
         if not index:
@@ -134,8 +134,8 @@ def newest_save(folders, dataset):
     """The newest save of the dataset's words in the first folder that has one."""
     newest = newest_checkpoint(folders)
     for folder in folders:
-        for iteration in reversed(saves.saved_iterations(folder)):
-            path = saves.params_file(folder, iteration)
+        for iteration in reversed(checkpoints.saved_iterations(folder)):
+            path = checkpoints.params_file(folder, iteration)
             if words_in_save(path) in (None, len(dataset.words)):
                 if path != newest:
                     print(f"{newest} was trained on another text, so {path} is taken")
@@ -147,7 +147,7 @@ def words_in_save(path):
     """For how many words a save has vectors; None if it cannot be read."""
     try:
         return len(np.load(path, mmap_mode="r", allow_pickle=False)) // 2
-    except Exception:  # whatever broken bytes lead to: `read_checkpoint` tells it
+    except Exception:  # whatever broken bytes lead to: `read_params` tells it
         return None
 
 

@@ -28,7 +28,7 @@ PORTION = 2**18  # bytes of x that are moved at once, few enough for the process
 PROTOCOL = 2  # of our pickles; those of the assignment's scaffold have a later one
 
 
-class SaveError(RuntimeError):
+class CheckpointError(RuntimeError):
     """A save that cannot be written or resumed from; the message says which and what to do."""
 
 
@@ -47,7 +47,7 @@ class Progress(NamedTuple):
     params: np.ndarray = None  # x itself, for as long as the call lasts
 
 
-class Save(NamedTuple):
+class Checkpoint(NamedTuple):
     """One save as read back. Saves of the assignment's own scaffold end with the state."""
 
     iteration: int
@@ -102,7 +102,7 @@ def sgd(
         save with others is refused.
 
     Raises `DivergenceError` at the first loss that is not finite and instead of saving what is not,
-    and `SaveError` if a save cannot be written, or none of those there can be used.
+    and `CheckpointError` if a save cannot be written, or none of those there can be used.
     """
     if not is_plain(settings):
         raise TypeError(f"settings must be a dict of numbers and texts, not {settings!r}")
@@ -110,7 +110,7 @@ def sgd(
     x = np.array(x0, dtype=np.float32 if is_float32 else np.float64, order="C")
     sync_random = getattr(f, "sync_random", lambda: None)
     start, smoothed = 0, None
-    save = newest_save(folder, iterations, x.shape, settings) if useSaved else None
+    save = newest_checkpoint(folder, iterations, x.shape, settings) if useSaved else None
     if save is not None:
         if save.iteration < iterations:
             # The first call of f may draw what it keeps for good (the assignment's subsample of
@@ -184,7 +184,7 @@ def diverged(what, iteration, step, folder, saved):
 
 # ------------------------------------------------------------------------------------- saves
 def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
-    """Save the parameters after an iteration, and the state of `random`; SaveError if that fails.
+    """Save the parameters after an iteration, and the state of `random`; CheckpointError if that fails.
 
     `saved_params_N.npy` has the array. `saved_state_N.pickle` has the state as in the assignment,
     and behind it what resuming needs besides and a checksum of it all. Both are written under other
@@ -208,7 +208,9 @@ def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
         for path in contents:
             os.replace(path + ".tmp", path)
     except OSError as error:
-        raise SaveError(f"cannot save iteration {iter} in {folder}: {error.strerror}") from error
+        raise CheckpointError(
+            f"cannot save iteration {iter} in {folder}: {error.strerror}"
+        ) from error
     finally:
         for path in contents:
             with contextlib.suppress(OSError):
@@ -225,31 +227,31 @@ def checksum(iteration, *contents):
 
 def load_saved_params():
     """The newest save in the working directory, `(0, None, None)` if there is none."""
-    save = newest_save(".")
+    save = newest_checkpoint(".")
     return (0, None, None) if save is None else (save.iteration, save.params, save.state)
 
 
-def newest_save(folder, iterations=math.inf, shape=None, settings=None):
-    """The newest `Save` that can be used and is not beyond `iterations`, or None if there is none.
+def newest_checkpoint(folder, iterations=math.inf, shape=None, settings=None):
+    """The newest `Checkpoint` that can be used and is not beyond `iterations`, or None if there is none.
 
     Passes over what is broken, of another shape or of other settings, with a line on stderr. Raises
-    `SaveError` if only such saves are there.
+    `CheckpointError` if only such saves are there.
     """
     faults = []
     for iteration in sorted(saved_iterations(folder), reverse=True):
         if iteration > iterations:
             continue
         try:
-            save = read_save(folder, iteration)
+            save = read_checkpoint(folder, iteration)
             check_save(save, folder, shape, settings)
-        except SaveError as error:
+        except CheckpointError as error:
             faults.append(str(error))
         else:
             for fault in faults:
                 print(f"Passed over a save: {fault}", file=sys.stderr)
             return save
     if faults:
-        raise SaveError(f"no save can be used: {faults[0]}")
+        raise CheckpointError(f"no save can be used: {faults[0]}")
     return None
 
 
@@ -260,23 +262,23 @@ def saved_iterations(folder):
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise SaveError(f"cannot look for saves in {folder}: {error.strerror}") from error
+        raise CheckpointError(f"cannot look for saves in {folder}: {error.strerror}") from error
     matches = [re.fullmatch(r"saved_params_([1-9][0-9]*)\.npy", name) for name in names]
     return [int(match[1]) for match in matches if match]
 
 
-def read_save(folder, iteration):
-    """The `Save` of an iteration; raises `SaveError` for anything that is not a whole one."""
+def read_checkpoint(folder, iteration):
+    """The `Checkpoint` of an iteration; raises `CheckpointError` for anything that is not a whole one."""
     path = params_file(folder, iteration)
     try:
         array = read_file(path)
         params = parse_array(array)
         path = state_file(folder, iteration)
-        return Save(iteration, params, *parse_state(read_file(path), iteration, array))
+        return Checkpoint(iteration, params, *parse_state(read_file(path), iteration, array))
     except OSError as error:
-        raise SaveError(f"cannot read {path}: {error.strerror}") from error
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
     except Exception as error:  # NumPy and pickle raise whatever broken bytes lead them to
-        raise SaveError(f"{path} is broken: {str(error) or type(error).__name__}") from error
+        raise CheckpointError(f"{path} is broken: {str(error) or type(error).__name__}") from error
 
 
 def read_file(path):
@@ -331,15 +333,15 @@ def is_plain(settings):
 
 
 def check_save(save, folder, shape, settings):
-    """Raise `SaveError` if a save has parameters or settings of another run."""
+    """Raise `CheckpointError` if a save has parameters or settings of another run."""
     path = params_file(folder, save.iteration)
     if settings is not None and save.settings is not None and save.settings != settings:
         names = sorted(settings.keys() | save.settings.keys())
         both = [(n, save.settings.get(n, "unknown"), settings.get(n, "unknown")) for n in names]
         differ = [f"{name} {before} (now {now})" for name, before, now in both if before != now]
-        raise SaveError(f"{path} is of a run with {', '.join(differ)}")
+        raise CheckpointError(f"{path} is of a run with {', '.join(differ)}")
     if shape is not None and save.params.shape != shape:
-        raise SaveError(f"{path} has shape {save.params.shape}, this run needs {shape}")
+        raise CheckpointError(f"{path} has shape {save.params.shape}, this run needs {shape}")
 
 
 def params_file(folder, iteration):

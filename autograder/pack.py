@@ -5,8 +5,8 @@
     python autograder/pack.py --output FILE.zip
 
 It holds setup.sh and run_autograder at its root, the grader, common/, utils/, and training/, which
-draws the windows that the loss of a run is computed on. word2vec.py and sgd.py are not in it: the grader does
-not need them.
+draws the windows that the loss of a run is computed on. word2vec.py and sgd.py are not in it: the
+grader does not need them.
 """
 
 import argparse

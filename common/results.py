@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from common import saves
+from common import checkpoints
 from common.files import check_apart, check_writable, read_lines, try_lock
 from common.progress import LossCurve
 from common.stopping import UserError
@@ -35,7 +35,7 @@ def output_folder(settings, options):
             if not try_lock(lock):
                 where = folder.resolve()
                 raise UserError(f"another run is at work in {where}; wait, or use --output")
-            check_writable(saves.params_file(folder, settings.iterations))
+            check_writable(checkpoints.params_file(folder, settings.iterations))
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror}; use --output") from None
         check_exports(settings, options)
@@ -67,7 +67,7 @@ def check_exports(settings, options):
 
 def check_replaceable(path, is_ours, overwrite=False, advice="see --overwrite"):
     """Raise UserError for the name of a save, and unless told for a file of any other origin."""
-    if saves.NAME.fullmatch(path.name):
+    if checkpoints.NAME.fullmatch(path.name):
         raise UserError(f"{path} has the name of a save, so it is not overwritten")
     if path.exists() and not overwrite and not is_ours(path):
         raise UserError(f"{path} exists and was not made by this option; {advice}")
@@ -117,7 +117,7 @@ class Gallery:
     def write(self, wordVectors):
         """Write all that was asked for, and say where it is."""
         folder, options = self._options.output, self._options
-        parameters = saves.params_file(folder, self._settings.iterations)
+        parameters = checkpoints.params_file(folder, self._settings.iterations)
         jobs = {}
         if options.export or options.export_projector:
             words, vectors = by_frequency(self._dataset, wordVectors)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import saves
+from common import checkpoints
 from common.files import read_lines, replacing
 from common.stopping import UserError
 
@@ -91,7 +91,7 @@ def is_number(text):
     return True
 
 
-def read_checkpoint(path):
+def read_params(path):
     """The word vectors (2V, D) of a `saved_params_N.npy`: V centre vectors, then V outside vectors.
 
     Raises `VectorsError` for a file that cannot be read and for anything else in it.
@@ -119,11 +119,11 @@ def newest_checkpoint(folders):
     """
     for folder in folders:
         try:
-            newest = saves.newest_save(folder)
+            newest = checkpoints.newest(folder)
         except OSError as error:
             raise VectorsError(f"cannot look for saves in {folder}: {error.strerror}") from None
         if newest is not None:
-            return saves.params_file(folder, newest)
+            return checkpoints.params_file(folder, newest)
     raise VectorsError(
         f"no saved_params_N.npy in {Path(folders[0]).resolve()}: make one with `python run.py`, or "
         "give vectors with --vectors FILE"

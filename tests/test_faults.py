@@ -26,7 +26,7 @@ from conftest import ROOT, copy_code, edit, python_command, run_python
 
 import sgd as sgd_module
 from common import files
-from sgd import SaveError, newest_save, read_save, save_params, sgd
+from sgd import CheckpointError, newest_checkpoint, read_checkpoint, save_params, sgd
 
 SEED = 20260101  # of the random moments
 KILLS = 30
@@ -307,8 +307,8 @@ def test_the_worker_killed_is_one_line_and_the_training_goes_on(small, tmp_path)
     (worker,) = (int(pid) for pid in pids if b"stream" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(worker, signal.SIGKILL)
     assert "the training goes on without it" in process.stderr.readline()
-    newest = newest_save(tmp_path).iteration
-    while newest_save(tmp_path).iteration < max(newest + 25, 500) and process.poll() is None:
+    newest = newest_checkpoint(tmp_path).iteration
+    while newest_checkpoint(tmp_path).iteration < max(newest + 25, 500) and process.poll() is None:
         time.sleep(0.01)
     process.terminate()
     _, errors = process.communicate(timeout=60)
@@ -487,7 +487,7 @@ BAD_STATES = {
 
 def assert_passed_over(capsys, shape=(3, 2)):
     """Iteration 10 is used, and a single line says what is wrong with 20."""
-    save = newest_save(".", shape=shape, settings={"step": 0.3})
+    save = newest_checkpoint(".", shape=shape, settings={"step": 0.3})
     assert (save.iteration, save.smoothed_loss) == (10, 1.5)
     assert (save.params == 10).all()
     line = the_line(capsys.readouterr().err)
@@ -525,8 +525,8 @@ def test_no_save_that_is_cut_anywhere_or_has_a_bit_turned_is_used(folder, path):
         turned[place] ^= 1 << rng.randrange(8)
         for content in (whole[:place], bytes(turned)):
             path.write_bytes(content)
-            with pytest.raises(SaveError, match="saved_"):
-                read_save(".", 20)
+            with pytest.raises(CheckpointError, match="saved_"):
+                read_checkpoint(".", 20)
 
 
 @posix
@@ -547,10 +547,10 @@ def test_a_save_may_be_a_link_and_is_replaced_without_harm_to_its_target(folder)
     PARAMS.rename("kept.npy")
     PARAMS.symlink_to("kept.npy")
     kept = Path("kept.npy").read_bytes()
-    assert newest_save(".").iteration == 20
+    assert newest_checkpoint(".").iteration == 20
     save_params(20, np.zeros((3, 2)))
     assert Path("kept.npy").read_bytes() == kept
-    assert (newest_save(".").params == 0).all()
+    assert (newest_checkpoint(".").params == 0).all()
 
 
 def test_an_array_without_its_state_is_passed_over_and_a_state_without_its_array_no_save(
@@ -560,13 +560,13 @@ def test_an_array_without_its_state_is_passed_over_and_a_state_without_its_array
     assert_passed_over(capsys)
     Path("saved_params_10.npy").unlink()
     PARAMS.unlink()
-    assert newest_save(".") is None
+    assert newest_checkpoint(".") is None
 
 
 def test_a_save_under_the_name_of_another_iteration_is_passed_over(folder, capsys):
     os.rename("saved_params_20.npy", "saved_params_30.npy")
     os.rename("saved_state_20.pickle", "saved_state_30.pickle")
-    assert newest_save(".").iteration == 10
+    assert newest_checkpoint(".").iteration == 10
     assert "saved_state_30.pickle is broken" in capsys.readouterr().err
 
 
@@ -574,17 +574,21 @@ def test_a_save_under_the_name_of_another_iteration_is_passed_over(folder, capsy
 def test_names_that_are_not_exactly_a_number_are_no_saves(tmp_path, name):
     path = os.path.join(os.fsencode(tmp_path), f"saved_params_{name}.npy".encode())
     open(path, "wb").close()
-    assert newest_save(tmp_path) is None
+    assert newest_checkpoint(tmp_path) is None
 
 
 def test_saves_of_another_shape_or_other_settings_are_refused_and_left_alone(folder):
     before = contents(folder)
     f = lambda x: (1.0, x)  # noqa: E731
-    with pytest.raises(SaveError, match=r"used: .*has shape \(3, 2\), this run needs \(4, 2\)"):
+    with pytest.raises(
+        CheckpointError, match=r"used: .*has shape \(3, 2\), this run needs \(4, 2\)"
+    ):
         sgd(f, np.ones((4, 2)), 0.3, 30, None, True)
-    with pytest.raises(SaveError, match=r"of a run with step 0\.3 \(now 0\.1\)"):
+    with pytest.raises(CheckpointError, match=r"of a run with step 0\.3 \(now 0\.1\)"):
         sgd(f, np.ones((3, 2)), 0.1, 30, None, True, settings={"step": 0.1})
-    with pytest.raises(SaveError, match=r"step 0\.3 \(now unknown\), steps unknown \(now 0\.3\)"):
+    with pytest.raises(
+        CheckpointError, match=r"step 0\.3 \(now unknown\), steps unknown \(now 0\.3\)"
+    ):
         sgd(f, np.ones((3, 2)), 0.3, 30, None, True, settings={"steps": 0.3})
     assert contents(folder) == before
 
@@ -640,7 +644,7 @@ def test_a_bad_save_is_named_by_the_run_too_and_the_end_is_the_same(small, tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_a_save_of_the_assignments_scaffold_is_gone_on_from(small, tmp_path, protocol):
-    save = read_save(small / "expected", 250)
+    save = read_checkpoint(small / "expected", 250)
     np.save(tmp_path / "saved_params_250.npy", save.params)
     with open(tmp_path / "saved_state_250.pickle", "wb") as file:
         pickle.dump(save.state, file, protocol)
@@ -690,13 +694,13 @@ def test_a_save_that_fails_at_any_step_leaves_the_others_and_no_other_file(folde
                 patch.setattr(sgd_module, "open", failing, raising=False)
             else:
                 patch.setattr(os, function, failing)
-            with pytest.raises(SaveError, match="cannot save iteration 30.*No space left"):
+            with pytest.raises(CheckpointError, match="cannot save iteration 30.*No space left"):
                 save_params(30, np.ones((3, 2)))
         after = contents(folder)
         if (function, fail_at) == ("replace", 2):
             assert after.pop("saved_state_30.pickle")  # without its array it does not count
         assert after == before
-        assert newest_save(".").iteration == 20
+        assert newest_checkpoint(".").iteration == 20
 
 
 def without_privileges(arguments):
@@ -745,7 +749,9 @@ def test_a_read_only_folder_is_one_line_before_any_work(small, tmp_path):
 
 @posix
 def test_a_folder_that_cannot_be_listed_is_an_error_and_not_a_fresh_start(folder):
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import sgd; sgd.newest_save('locked')"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import sgd; sgd.newest_checkpoint('locked')"
+    )
     locked = Path("locked")
     locked.mkdir()
     save_params(10, np.ones(2), folder="locked")
@@ -754,7 +760,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_and_not_a_fresh_start(folder
         result = run_without_privileges("-c", code, ROOT, cwd=folder)
     finally:
         locked.chmod(0o700)
-    assert "SaveError: cannot look for saves in locked: Permission denied" in result.stderr
+    assert "CheckpointError: cannot look for saves in locked: Permission denied" in result.stderr
 
 
 @pytest.mark.slow
@@ -796,7 +802,7 @@ def test_two_optimisers_in_one_folder_leave_whole_saves_or_say_so(tmp_path):
         "try:\n"
         "    sgd.sgd(lambda x: (1.0, x - random.random()), x, .1, 60, None, True,\n"
         "            progress=lambda p: None)\n"
-        "except sgd.SaveError as error:\n"
+        "except sgd.CheckpointError as error:\n"
         "    print(error)\n"
     )
     command = python_command("-c", code, PYTHONPATH=ROOT)
@@ -806,7 +812,7 @@ def test_two_optimisers_in_one_folder_leave_whole_saves_or_say_so(tmp_path):
         out, errors = process.communicate(timeout=60)
         assert process.returncode == 0
         assert "Traceback" not in errors
-    assert newest_save(tmp_path).iteration > 1
+    assert newest_checkpoint(tmp_path).iteration > 1
 
 
 # ------------------------------------------------------------------------------------- the clock
@@ -814,7 +820,7 @@ def test_the_newest_save_is_the_highest_number_whatever_the_times_of_the_files(f
     for age, iteration in enumerate((10, 20)):
         for path in folder.glob(f"*_{iteration}.*"):
             os.utime(path, (1e9 - age * 1e6,) * 2)
-    assert newest_save(".").iteration == 20
+    assert newest_checkpoint(".").iteration == 20
 
 
 @pytest.mark.slow

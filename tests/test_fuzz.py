@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 import sgd as sgd_module
-from common.vectors import VectorsError, read_checkpoint, read_text, write_text
-from sgd import read_save, save_params, sgd
+from common.vectors import VectorsError, read_params, read_text, write_text
+from sgd import read_checkpoint, save_params, sgd
 from training.fast.minibatch import lay_out
 from training.fast.sampler import AHEAD, BulkSampler, draw_below, leading_bits, overlapping
 from training.fast.vectorised import NegSampling
@@ -347,7 +347,7 @@ def test_a_damaged_checkpoint_is_read_or_is_a_vectors_error(saves, data):
     path = saves / "other.npy"
     path.write_bytes(data.draw(damaged((saves / "saved_params_10.npy").read_bytes())))
     try:
-        vectors = read_checkpoint(path)
+        vectors = read_params(path)
     except VectorsError as error:
         assert str(path) in str(error)
     else:
@@ -370,7 +370,7 @@ PLAIN = st.one_of(
 def test_what_is_saved_is_read_back(saves, params, smoothed_loss, settings, iteration, seed):
     random.seed(seed)
     save_params(iteration, params, folder=saves, smoothed_loss=smoothed_loss, settings=settings)
-    save = read_save(saves, iteration)
+    save = read_checkpoint(saves, iteration)
     for path in (sgd_module.params_file, sgd_module.state_file):
         if iteration != 10:
             (saves / path("", iteration)).unlink()

@@ -21,7 +21,7 @@ import pytest
 from conftest import python_command, run_python, write_treebank
 
 import run
-from common import apart, saves
+from common import apart, checkpoints
 from common.word_choice import ASSIGNMENT_WORDS
 from training import training
 from training.fast.vectorised import NegSampling
@@ -404,7 +404,7 @@ def test_ctrl_c_ends_with_one_line(process, start):
     _, error = started.communicate(timeout=60)
     assert started.returncode == 130
     line = the_one_line(error)
-    last = saves.newest_save(process.work)
+    last = checkpoints.newest(process.work)
     assert line.startswith("run.py: stopped") and f"saved_params_{last}.npy" in line
     assert not [name for name in visible_files(process.work) if name.endswith(".tmp")]
 
@@ -628,12 +628,15 @@ def test_saves_of_a_stand_in_are_set_aside_when_the_treebank_is_there(command):
     assert f"The saves of another text are kept in {aside.resolve()}" in result.out
     assert digests(aside, 3) == before
     assert (aside / training.RECORD).exists()
-    assert saves.saved_iterations(command.work) == [2]
+    assert checkpoints.saved_iterations(command.work) == [2]
 
 
 def test_fresh_says_what_it_removes_and_how_long_it_took_to_make(command):
     for iteration, time_of in ((5000, 1000), (10000, 1600), (15000, 2200)):
-        for path in (saves.params_file(".", iteration), saves.state_file(".", iteration)):
+        for path in (
+            checkpoints.params_file(".", iteration),
+            checkpoints.state_file(".", iteration),
+        ):
             path.write_bytes(b"")
             os.utime(path, (time_of, time_of))
     result = command("--iterations", "2", "--fresh")
@@ -641,8 +644,8 @@ def test_fresh_says_what_it_removes_and_how_long_it_took_to_make(command):
         f"Removing the 3 saves in {command.work.resolve()} (up to 15,000, about 30 min of training)"
     )
     assert said in result.out
-    assert saves.saved_iterations(command.work) == [2]
-    assert saves.seconds_to_make(command.work) is None  # one save tells nothing
+    assert checkpoints.saved_iterations(command.work) == [2]
+    assert checkpoints.seconds_to_make(command.work) is None  # one save tells nothing
 
 
 @pytest.mark.parametrize(
@@ -655,10 +658,10 @@ def test_fresh_says_what_it_removes_and_how_long_it_took_to_make(command):
 )
 def test_what_saves_took_to_make_is_told_from_the_usual_time_between_two(tmp_path, times, seconds):
     for number, time_of in enumerate(times, 1):
-        path = saves.params_file(tmp_path, 5000 * number)
+        path = checkpoints.params_file(tmp_path, 5000 * number)
         path.write_bytes(b"")
         os.utime(path, (time_of, time_of))
-    assert saves.seconds_to_make(tmp_path) == seconds
+    assert checkpoints.seconds_to_make(tmp_path) == seconds
 
 
 def test_all_saves_can_be_removed_and_nothing_else(tmp_path):
@@ -673,7 +676,7 @@ def test_all_saves_can_be_removed_and_nothing_else(tmp_path):
     gone.append(training.RECORD)
     for name in kept + gone:
         (tmp_path / name).write_bytes(b"")
-    saves.remove_saves(tmp_path)
+    checkpoints.remove(tmp_path)
     assert visible_files(tmp_path) == sorted(kept)
 
 

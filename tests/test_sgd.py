@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sgd as sgd_module
-from sgd import DivergenceError, SaveError, load_saved_params, save_params, sgd
+from sgd import CheckpointError, DivergenceError, load_saved_params, save_params, sgd
 
 
 def square(x):
@@ -347,15 +347,15 @@ def test_settings_that_could_not_be_read_back_are_refused_at_once():
 
 def test_nothing_but_broken_saves_is_an_error(folder):
     Path("saved_params_10.npy").write_bytes(b"garbage")
-    with pytest.raises(SaveError, match="no save can be used.*saved_params_10.npy is broken"):
+    with pytest.raises(CheckpointError, match="no save can be used.*saved_params_10.npy is broken"):
         load_saved_params()
-    with pytest.raises(SaveError, match="no save can be used"):
+    with pytest.raises(CheckpointError, match="no save can be used"):
         sgd(square, 1.0, 0.1, 20, None, True)
 
 
 def test_a_folder_that_cannot_be_written_to_is_a_save_error(folder):
     Path("file").write_bytes(b"")
-    with pytest.raises(SaveError, match="cannot save iteration 10 in file: Not a directory"):
+    with pytest.raises(CheckpointError, match="cannot save iteration 10 in file: Not a directory"):
         save_params(10, np.array(1.0), folder="file")
 
 

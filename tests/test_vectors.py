@@ -14,7 +14,7 @@ from common.vectors import (
     is_export,
     is_projector,
     newest_checkpoint,
-    read_checkpoint,
+    read_params,
     read_text,
     split_checkpoint,
     write_projector,
@@ -196,7 +196,7 @@ def test_a_missing_file_is_told(tmp_path):
 # ------------------------------------------------------------------------------------- checkpoints
 def test_a_checkpoint_is_read(tmp_path):
     np.save(tmp_path / "v.npy", VECTORS[:6].astype(np.float32))
-    vectors = read_checkpoint(tmp_path / "v.npy")
+    vectors = read_params(tmp_path / "v.npy")
     assert vectors.dtype == np.float64 and np.array_equal(vectors, np.float32(VECTORS[:6]))
 
 
@@ -213,23 +213,23 @@ def test_a_checkpoint_is_read(tmp_path):
 def test_what_is_no_checkpoint_is_told(tmp_path, array, reason):
     np.save(tmp_path / "v.npy", array)
     with pytest.raises(VectorsError, match=reason):
-        read_checkpoint(tmp_path / "v.npy")
+        read_params(tmp_path / "v.npy")
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
 def test_a_broken_checkpoint_is_told(tmp_path, content):
     (tmp_path / "v.npy").write_bytes(content)
     with pytest.raises(VectorsError, match="v.npy"):
-        read_checkpoint(tmp_path / "v.npy")
+        read_params(tmp_path / "v.npy")
 
 
 def test_a_checkpoint_is_not_unpickled(tmp_path):
     np.save(tmp_path / "v.npy", np.array([print], dtype=object), allow_pickle=True)
     with pytest.raises(VectorsError):
-        read_checkpoint(tmp_path / "v.npy")
+        read_params(tmp_path / "v.npy")
     np.savez(tmp_path / "v.npz", VECTORS)
     with pytest.raises(VectorsError):
-        read_checkpoint(tmp_path / "v.npz")
+        read_params(tmp_path / "v.npz")
 
 
 def test_the_newest_checkpoint_is_that_of_the_highest_number_in_the_first_folder(tmp_path):

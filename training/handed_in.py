@@ -20,12 +20,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from common.saves import advice, newest_save
+from common.checkpoints import advice, newest
 from common.stopping import UserError
 
 FOLDER = Path(__file__).resolve().parents[1]
 # The sha256 of this package's sgd.py; a test compares it with the file.
-OUR_SGD = "8a0e1db1f176ee31481c0f6928aefc3c11aecfcbdeef04c904c4705d24800b02"
+OUR_SGD = "fe0b9ee4aa6631953ea095e5611152e0ecfe7b59c2f401a262d304136c680493"
 PRINT_EVERY = 10
 SMOOTHING = 0.95  # weight of the old loss in the smoothed one, as in sgd.py
 
@@ -102,7 +102,7 @@ def call_seven_arguments(sgd, f, x0, step, iterations, folder, progress):
 
     It does its own printing and saving. `progress` is told the loss as this package's sgd would.
     """
-    start = newest_save(folder) or 0
+    start = newest(folder) or 0
     if start > iterations:
         raise UserError(
             f"sgd.py goes on from the newest save, which is beyond iteration {iterations}; "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import saves
+from common import checkpoints
 from common.files import replacing
 from common.progress import duration
 from common.stopping import UserError
@@ -177,10 +177,10 @@ def train(
                 settings=in_saves,
             )
         log("sgd.py takes the course's seven arguments: it prints and saves in its own way")
-        newest = saves.newest_save(folder)
+        newest = checkpoints.newest(folder)
         if newest and newest < settings.iterations:
             log(
-                f"It goes on from {saves.params_file(folder, newest)}; the course's halves the "
+                f"It goes on from {checkpoints.params_file(folder, newest)}; the course's halves the "
                 "step by a fraction then, and ends elsewhere than a run that was never stopped"
             )
         return handed_in.call_seven_arguments(
@@ -207,11 +207,11 @@ def check_record(folder, in_saves, keep):
     `keep` says that the sgd.py to come saves no settings, so that they are kept beside its saves.
     """
     path, recorded = Path(folder) / RECORD, read_record(folder)
-    if saves.newest_save(folder) is None:
+    if checkpoints.newest(folder) is None:
         path.unlink(missing_ok=True)
     elif recorded != in_saves and (keep or recorded is not None):
         raise UserError(
-            f"the saves in {folder} are of other files or settings; {saves.advice(folder)}"
+            f"the saves in {folder} are of other files or settings; {checkpoints.advice(folder)}"
         )
     if keep:
         with replacing(path, "w", encoding="utf-8") as file:

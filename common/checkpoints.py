@@ -7,10 +7,16 @@ import re
 import statistics
 from pathlib import Path
 
-from common.progress import duration
+import numpy as np
 
+from common.files import read_lines, replacing
+from common.progress import duration
+from common.stopping import UserError
+
+WORDS, LOSSES = "words.txt", "losses.tsv"  # what every run of run.py writes beside its checkpoints
 NAME = re.compile(
     r"saved_(params_[1-9][0-9]*\.npy|state_[1-9][0-9]*\.pickle)(\.tmp)?|saved_settings\.json"
+    r"|words\.txt|losses\.tsv"
 )
 
 
@@ -31,7 +37,7 @@ def saved_iterations(folder):
     return sorted(int(match[1]) for match in matches if match)
 
 
-def newest_save(folder, most=float("inf")):
+def newest(folder, most=float("inf")):
     """The iteration of the newest save that is not beyond `most`, or None."""
     return max((n for n in saved_iterations(folder) if n <= most), default=None)
 
@@ -55,7 +61,7 @@ def describe(folder):
     number, seconds = len(saved_iterations(folder)), seconds_to_make(folder)
     cost = "" if seconds is None else f", about {duration(seconds)} of training"
     what = f"the {number} saves" if number > 1 else "the save"
-    return f"{what} in {Path(folder).resolve()} (up to {newest_save(folder):,}{cost})"
+    return f"{what} in {Path(folder).resolve()} (up to {newest(folder):,}{cost})"
 
 
 def advice(folder):
@@ -63,7 +69,7 @@ def advice(folder):
     return f"use --output for another folder, or --fresh to remove {describe(folder)}"
 
 
-def files_of_saves(folder):
+def files(folder):
     """The files of all saves in a folder, and what killed ones have left, arrays first.
 
     Without its array, what is left of a save does not count.
@@ -71,9 +77,9 @@ def files_of_saves(folder):
     return [Path(folder) / name for name in sorted(os.listdir(folder)) if NAME.fullmatch(name)]
 
 
-def remove_saves(folder):
+def remove(folder):
     """Remove all saves in a folder, and what killed ones have left."""
-    for path in files_of_saves(folder):
+    for path in files(folder):
         path.unlink()
 
 
@@ -83,6 +89,36 @@ def set_aside(folder):
     while (aside := Path(folder) / f"saves_of_another_text_{number}").exists():
         number += 1
     aside.mkdir()
-    for path in files_of_saves(folder):
+    for path in files(folder):
         path.rename(aside / path.name)
     return aside
+
+
+# ------------------------------------------------------------------------------ beside them
+def write_words(folder, words):
+    """Write the words of the vectors' rows, one per line: V lines for parameters of 2V rows."""
+    with replacing(Path(folder) / WORDS, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{word}\n" for word in words)
+
+
+def read_words(folder):
+    """The words of the vectors' rows, or None if the folder has no `words.txt`."""
+    path = Path(folder) / WORDS
+    return [word for _, word in read_lines(path, UserError)] if path.exists() else None
+
+
+def write_losses(folder, losses):
+    """Write the training's losses (n, 3): iteration, loss of that minibatch, smoothed loss."""
+    with replacing(Path(folder) / LOSSES, "w", encoding="utf-8", newline="\n") as file:
+        for iteration, loss, smoothed in losses:
+            file.write(f"{int(iteration)}\t{float(loss)!r}\t{float(smoothed)!r}\n")
+
+
+def read_losses(folder):
+    """The losses that `write_losses` wrote, (n, 3), or None if there are none that can be read."""
+    path = Path(folder) / LOSSES
+    try:
+        rows = [line.split("\t") for _, line in read_lines(path, UserError)]
+        return np.array(rows, dtype=np.float64).reshape(-1, 3)
+    except (UserError, ValueError):
+        return None
