@@ -17,7 +17,7 @@ test: .venv/installed-dev  ## the fast tests, about a minute
 	$(pytest) -n auto --maxprocesses 4 -m "not slow and not thorough" tests
 
 # One at a time, since some are timed. Spark needs a Java runtime too, which pip has not.
-test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-spark  ## all tests
+test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-notebook .venv/installed-spark  ## all tests
 	$(pytest) $(ARGS) tests
 
 test-versions:  ## the fast tests with the oldest packages allowed, and with the newest Python here
@@ -32,6 +32,9 @@ lint: .venv/installed-dev  ## ruff: mistakes and format
 
 bench: .venv/installed .venv/installed-gensim  ## measure the training beside gensim's
 	@$(python) bench.py $(ARGS)
+
+notebook: .venv/installed-notebook  ## open the guided tour of word2vec, docs/tour.ipynb
+	@$(python) -m jupyterlab docs/tour.ipynb $(ARGS)
 
 starter: .venv/installed  ## starter.zip, the assignment as a student gets it
 	@$(python) starter $(ARGS)
@@ -63,8 +66,12 @@ help:  ## this list
 	@$(pip) "mutmut>=3.3"
 	@touch $@
 
+.venv/installed-notebook: .venv/installed
+	@$(pip) "jupyterlab>=4"
+	@touch $@
+
 .venv/installed-spark: .venv/installed
 	@$(pip) "pyspark>=4.0"
 	@touch $@
 
-.PHONY: run test test-all test-versions mutants lint bench starter clean help
+.PHONY: run test test-all test-versions mutants lint bench notebook starter clean help
