@@ -26,6 +26,7 @@ from numpy.linalg import norm
 from scipy.linalg import null_space
 
 import word2vec
+from common.word_choice import ASSIGNMENT_WORDS
 from utils.treebank import StanfordSentiment
 
 ROOT = Path(__file__).parent.parent
@@ -610,8 +611,7 @@ def test_the_windows_and_the_noise_of_the_run(sst):
 def picture(full_run, sst):
     """The words drawn: how often they occur, their vectors, their points, and the axes' shares."""
     dataset = StanfordSentiment(sst)
-    words = """great cool brilliant wonderful well amazing worth sweet enjoyable boring bad dumb
-        annoying female male queen king man woman rain snow hail coffee tea""".split()
+    words = sum(ASSIGNMENT_WORDS.values(), [])
     indices = [dataset.tokens()[word] for word in words]
     vectors = np.load(full_run / "saved_params_40000.npy")[indices]
     left, values, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
