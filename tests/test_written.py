@@ -37,13 +37,13 @@ SHAPES = [  # D, |V|, K, m; where K >= |V| a sample is drawn twice for certain
     (5, 3, 7, 1),
     (4, 4, 3, 3),
     (2, 9, 20, 5),
-    (10, 12, 10, 2),
+    (6, 10, 4, 2),
 ]
 
 
 # ------------------------------------------------------------- the definitions, in plain Python
 def score(w, v_c, U):
-    return sum(float(a) * float(b) for a, b in zip(U[:, w], v_c[:, 0]))
+    return sum(a * b for a, b in zip(U[:, w].tolist(), v_c[:, 0].tolist()))
 
 
 def P(o, v_c, U):  # (1)
