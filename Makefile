@@ -34,7 +34,7 @@ bench: .venv/installed .venv/installed-gensim  ## measure the training beside ge
 	@$(python) bench.py $(ARGS)
 
 notebook: .venv/installed-notebook  ## open the guided tour of word2vec, docs/tour.ipynb
-	@$(python) -m jupyterlab docs/tour.ipynb $(ARGS)
+	@$(python) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" docs/tour.ipynb $(ARGS)
 
 starter: .venv/installed  ## starter.zip, the assignment as a student gets it
 	@$(python) starter $(ARGS)

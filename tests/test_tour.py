@@ -37,6 +37,10 @@ def printed(cells):
     return texts
 
 
+def numbers(text):
+    return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
+
+
 # ------------------------------------------------------------------------------- as committed
 def test_the_tour_is_committed_as_it_was_run_from_top_to_bottom(cells):
     assert TOUR.stat().st_size <= LARGEST
@@ -116,14 +120,8 @@ def test_the_tour_on_the_treebank_says_what_it_computes(sst, cells):
 
     committed = printed(cells)
     for name, text in printed(executed).items():
-        seconds = re.compile(r" in \d+ s$", re.M)  # differ from run to run
-        now, before = (seconds.sub("", both) for both in (text, committed[name]))
-        assert NUMBER.sub("", now).split() == NUMBER.sub("", before).split(), name
-        now, before = (
-            [float(number.replace(",", "")) for number in NUMBER.findall(both)]
-            for both in (now, before)
-        )
-        assert now == pytest.approx(before, rel=0.02, abs=1e-4), name
+        assert NUMBER.sub("", text) == NUMBER.sub("", committed[name]), name
+        assert numbers(text) == pytest.approx(numbers(committed[name]), rel=0.02, abs=1e-4), name
 
 
 @pytest.mark.slow
