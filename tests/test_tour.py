@@ -145,7 +145,7 @@ def test_the_tour_without_the_treebank_takes_another_text_and_downloads_nothing(
     assert not (project / "utils" / "datasets").exists()
 
 
-# ------------------------------------------------------------------------------- from text to picture
+# ------------------------------------------------------------------------------- the page
 def test_the_page_from_text_to_picture_has_the_numbers_of_the_treebank(sst):
     dataset = StanfordSentiment(sst)
     counts, tokens, kept = dataset.frequencies, dataset.tokens(), 1 - dataset.rejectProb()
