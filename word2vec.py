@@ -28,7 +28,7 @@ if getattr(sys.flags, "safe_path", False):  # then Python does not look for modu
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from utils import gradcheck
-from utils.utils import normalizeRows
+from utils.utils import normalizeRows, softmax  # noqa: F401 (softmax: as in the course's file)
 
 BATCH_SIZE = 50  # windows in a minibatch
 

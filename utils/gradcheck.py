@@ -41,10 +41,10 @@ NEGATIVE_SAMPLING_VALUES = (
 NAIVE_SOFTMAX_LOSSES = ((0, 5.266035475343321), (4, 0.5698834813856748))
 OUTSIDE_WORD = 2
 DRAWN = (2, 4, 4, 1, 2, 4, 0, 3, 1, 0, 4, 1, 3)  # what the dataset draws: repeats, and 2 again
-# (optional arguments, K, number of words drawn, loss)
+# (optional arguments, what they mean, number of words drawn, loss)
 NEGATIVE_SAMPLING_LOSSES = (
-    ({}, 10, 12, 17.322316804115264),
-    ({"K": 4}, 4, 6, 9.87094629960833),
+    ({}, "K = 10, the default", 12, 17.322316804115264),
+    ({"K": 4}, "K = 4", 6, 9.87094629960833),
 )
 MOST_DRAWS = 1000  # more than that never ends
 
@@ -184,7 +184,7 @@ def loss_tests_negsamp(lossAndGradient, v_c, U):
         lossAndGradient(v_c, o, U, dataset, **options)
         if dataset.n_draws != n_draws:
             raise GradientCheckError(
-                f"K = {K}: it draws {dataset.n_draws} words from the dataset, not {n_draws}: "
+                f"{K}: it draws {dataset.n_draws} words from the dataset, not {n_draws}: "
                 "does it call getNegativeSamples(outsideWordIdx, dataset, K)?"
             )
     once, thrice = (lossAndGradient(v_c, o, U, Draws([4]), K=K)[2][4] for K in (1, 3))
@@ -195,7 +195,7 @@ def loss_tests_negsamp(lossAndGradient, v_c, U):
         )
     for options, K, _, expected in NEGATIVE_SAMPLING_LOSSES:
         loss = lossAndGradient(v_c, o, U, Draws(DRAWN), **options)[0]
-        check_close(f"loss (K = {K}, with words that are drawn repeatedly)", loss, expected)
+        check_close(f"loss ({K}; some words are drawn repeatedly)", loss, expected)
     print("loss and draws: expected values met")
 
 
@@ -217,12 +217,18 @@ class Draws:
 
 def grad_tests_softmax(skipgram, dummy_tokens, dummy_vectors, dataset):
     """Compare `skipgram` with the assignment's values for the naive softmax, window size 3."""
-    model, V, U = checked(skipgram, "skipgram"), dummy_vectors[:5], dummy_vectors[5:]
+    skipgram = checked(skipgram, "skipgram")
+    more = dummy_tokens, dummy_vectors[:5], dummy_vectors[5:], dataset
     for center, words, expected_loss, expected_gradient in SOFTMAX_VALUES:
-        loss, gradCenterVecs, _ = model(center, 3, words.split(), dummy_tokens, V, U, dataset)
+        name = f"skipgram, naive softmax, centre {center}, outside {words}"
+        words = words.split()
+        loss, gradCenterVecs, _ = skipgram(center, 3, words, *more)
+        if loss == skipgram(center, 3, words[:1], *more)[0]:
+            raise GradientCheckError(
+                f"{name}: only the first word counts: is `return` in the loop?"
+            )
         expected = np.zeros((5, 3))
         expected[dummy_tokens[center]] = expected_gradient
-        name = f"skipgram, naive softmax, centre {center}, outside {words}"
         check_close(f"{name}: loss", loss, expected_loss)
         check_close(f"{name}: gradCenterVecs", gradCenterVecs, expected)
     print("skipgram with the naive softmax: expected values met")
@@ -233,11 +239,16 @@ def grad_tests_negsamp(skipgram, dummy_tokens, dummy_vectors, dataset, negSampli
 
     They depend on the state of `random`, which must be the one after the gradient checks.
     """
-    model, V, U = checked(skipgram, "skipgram"), dummy_vectors[:5], dummy_vectors[5:]
-    more = dummy_tokens, V, U, dataset, negSamplingLossAndGradient
+    skipgram = checked(skipgram, "skipgram")
+    more = dummy_tokens, dummy_vectors[:5], dummy_vectors[5:], dataset
     for center, words, expected in NEGATIVE_SAMPLING_VALUES:
-        loss, _, _ = model(center, len(words.split()), words.split(), *more)
         name = f"skipgram, negative sampling, centre {center}, outside {words}"
+        words = words.split()
+        loss, _, _ = skipgram(center, len(words), words, *more, negSamplingLossAndGradient)
+        if loss == skipgram(center, len(words), words, *more)[0]:
+            raise GradientCheckError(
+                f"{name}: the loss is the naive softmax's: does it call word2vecLossAndGradient?"
+            )
         check_close(f"{name}: loss", loss, expected)
     print("skipgram with negative sampling: expected values met")
 
@@ -246,9 +257,12 @@ def check_close(name, actual, expected):
     """Raise `GradientCheckError` unless numbers or arrays agree to 7 digits after the point."""
     check_shape(name, actual, np.shape(expected))
     if not np.allclose(actual, expected, rtol=0, atol=1e-7):
+        space, comma = ("\n", "\n") if np.ndim(expected) else (" ", ", ")
         with np.printoptions(precision=10, linewidth=200):
-            both = f"yours is\n{np.asarray(actual)}\nexpected\n{np.asarray(expected)}"
-        raise GradientCheckError(f"{name}: {both}{name_ratio(actual, expected)}")
+            values = (
+                f"yours is{space}{np.asarray(actual)}{comma}expected{space}{np.asarray(expected)}"
+            )
+        raise GradientCheckError(f"{name}: {values}.{name_ratio(actual, expected)}")
 
 
 def check_shape(name, actual, expected):
@@ -356,5 +370,5 @@ def fault_of(name, checks):
 def describe(error, file):
     """Return an error in a line: where in the file it was raised, and what it is."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":")
     return f"{Path(file).name}, line {frames[-1].lineno}, in {frames[-1].name}: {reason}"
