@@ -70,11 +70,9 @@ def test_the_difference_is_relative_to_gradients_larger_than_1(slope, error, pas
         )
 
 
-@pytest.mark.parametrize("loss", [0.0, np.nan])
-@pytest.mark.parametrize("gradient", [np.nan, np.inf, -np.inf, 0.0])
+@pytest.mark.parametrize("loss, gradient", [(np.nan, 0), (0, np.nan), (0, np.inf), (0, -np.inf)])
 def test_a_loss_or_gradient_that_is_not_finite_fails(loss, gradient):
-    raises = pytest.raises(GradientCheckError, match="nan|inf")
-    with contextlib.nullcontext() if loss == gradient == 0 else raises:
+    with pytest.raises(GradientCheckError, match="nan|inf"):
         gradcheck_naive(lambda x: (loss, np.full(2, gradient)), np.ones(2), "f")
 
 
@@ -156,28 +154,6 @@ def changed(part, change):
         return tuple(results)
 
     return skipgram
-
-
-def test_the_expected_values_are_the_assignments(dummy):
-    """As printed in the handout's code, for our functions."""
-    V, U = np.split(dummy[1], 2)
-    for center, loss, gradient in (
-        ("c", 11.16610900153398, [-1.26947339, -1.36873189, 2.45158957]),
-        ("b", 9.87714910003414, [-0.14586705, -1.34158321, -0.29291951]),
-        ("a", 10.810758628593335, [-1.1790274, -1.35861865, 1.53590492]),
-    ):
-        ours = word2vec.skipgram(center, 3, "a b e d b c".split(), dummy[0], V, U, None)
-        assert ours[0] == pytest.approx(loss, rel=1e-14)
-        np.testing.assert_allclose(ours[1][dummy[0][center]], gradient, atol=1e-8)
-    draw_as_the_gradient_checks_do(*dummy)
-    for center, words, loss in (
-        ("c", "a b", 16.15119285363322),
-        ("c", "a b c a", 28.653567707668795),
-        ("a", "a b e d b c", 60.648705494891914),
-    ):
-        more = V, U, dummy[2], word2vec.negSamplingLossAndGradient
-        ours = word2vec.skipgram(center, 3, words.split(), dummy[0], *more)
-        assert ours[0] == pytest.approx(loss, rel=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -54,30 +54,14 @@ def random_problem(seed, V, D):
     return rng.randn(D), rng.randint(V), rng.randn(V, D)
 
 
-def gradient_by_differences(f, x, h=1e-6):
-    """Return the central differences of a function of an array, entry by entry."""
-    gradient = np.empty_like(x)
-    for index in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[index] = h
-        gradient[index] = (f(x + step) - f(x - step)) / (2 * h)
-    return gradient
-
-
 # ------------------------------------------------------------------------------------- sigmoid
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (0,), (4, 3), (2, 3, 4)])
 def test_sigmoid_is_expit_keeps_the_shape_and_leaves_its_argument(shape):
     x = np.random.RandomState(1).randn(*shape) * 10
     before = np.copy(x)
-    assert np.shape(sigmoid(x)) == shape
+    assert np.shape(sigmoid(x)) == shape and isinstance(sigmoid(3), np.floating)
     np.testing.assert_allclose(sigmoid(x), special.expit(x), rtol=1e-14)
     np.testing.assert_array_equal(x, before)
-
-
-@pytest.mark.parametrize("x", [0, 3, -2.5, -700.0, np.float64(1.5), np.int64(-4)])
-def test_sigmoid_of_a_number_is_a_number(x):
-    assert isinstance(sigmoid(x), np.floating)
-    assert sigmoid(x) == pytest.approx(special.expit(float(x)), rel=1e-12)
 
 
 @pytest.mark.parametrize("given, returned", ["dd", "ff", "ld"])
@@ -119,23 +103,14 @@ def test_negative_sampling_is_minus_log_sigmoids(V, D):
 
 
 @pytest.mark.parametrize("lossAndGradient", LOSSES)
-@pytest.mark.parametrize("V, D", SHAPES)
-def test_a_loss_returns_a_number_and_its_gradients_and_leaves_its_arguments(lossAndGradient, V, D):
-    v_c, o, U = random_problem(V, V, D)
+def test_a_loss_returns_a_number_and_two_arrays_and_leaves_its_arguments(lossAndGradient):
+    v_c, o, U = random_problem(0, 7, 3)
     before = v_c.copy(), U.copy()
-
-    def call(v_c, U):
-        random.seed(V)
-        return lossAndGradient(v_c, o, U, Noise(V))
-
-    loss, by_v, by_U = call(v_c, U)
-    np.testing.assert_array_equal(v_c, before[0])
-    np.testing.assert_array_equal(U, before[1])
-    assert np.ndim(loss) == 0 and by_v.dtype == by_U.dtype == np.float64
-    expected_by_v = gradient_by_differences(lambda v: call(v, U)[0], v_c)
-    expected_by_U = gradient_by_differences(lambda U: call(v_c, U)[0], U)
-    np.testing.assert_allclose(by_v, expected_by_v, atol=1e-7, strict=True)
-    np.testing.assert_allclose(by_U, expected_by_U, atol=1e-7, strict=True)
+    loss, *gradients = lossAndGradient(v_c, o, U, Noise(7))
+    assert np.ndim(loss) == 0
+    for gradient, argument, copy in zip(gradients, (v_c, U), before):
+        assert gradient.shape == copy.shape and gradient.dtype == np.float64
+        np.testing.assert_array_equal(argument, copy)
 
 
 @pytest.mark.parametrize("lossAndGradient", LOSSES)
@@ -149,22 +124,6 @@ def test_losses_are_finite_and_right_at_large_scores(lossAndGradient, score):
         loss, by_v, by_U = lossAndGradient(np.array([1.0]), 0, U, Draws(1, 2, 1), **K)
     assert loss == pytest.approx(expected, rel=1e-12, abs=1e-12)
     assert np.all(np.isfinite(by_v)) and np.all(np.isfinite(by_U))
-
-
-def test_a_negative_drawn_three_times_counts_three_times():
-    v_c, _, U = random_problem(5, 4, 3)
-    once = negSamplingLossAndGradient(v_c, 0, U, Draws(2), K=1)
-    thrice = negSamplingLossAndGradient(v_c, 0, U, Draws(2, 2, 2), K=3)
-    none = negSamplingLossAndGradient(v_c, 0, U, Draws(), K=0)
-    for one, three, zero in zip(once, thrice, none):
-        np.testing.assert_allclose(three - zero, 3 * (one - zero), atol=1e-12)
-
-
-def test_negative_sampling_draws_ten_by_default():
-    v_c, o, U = random_problem(5, 4, 3)
-    dataset = Draws(*[(o + 1) % 4] * 11)
-    negSamplingLossAndGradient(v_c, o, U, dataset)
-    assert len(list(dataset.words)) == 1
 
 
 @pytest.mark.parametrize("K, drawn", [(0, 0), (1, 2), (4, 7)])
@@ -193,51 +152,33 @@ def test_skipgram_sums_over_the_outside_words_and_leaves_the_vectors(lossAndGrad
     np.testing.assert_allclose(by_U, sum((p[2] for p in pairs), np.zeros((4, 3))), atol=1e-13)
 
 
-def test_skipgram_takes_the_naive_softmax_unless_told_otherwise():
-    arguments = "b", 5, ["a", "c"], INDEX, *np.random.RandomState(3).randn(2, 4, 3), None
-    assert skipgram(*arguments)[0] == skipgram(*arguments, naiveSoftmaxLossAndGradient)[0]
-
-
-@pytest.mark.parametrize("lossAndGradient", LOSSES)
-def test_the_wrapper_is_the_mean_of_fifty_windows(lossAndGradient, tiny_corpus):
+@pytest.mark.parametrize("loss", [[], LOSSES[:1], LOSSES[1:]])
+def test_the_wrapper_is_the_mean_of_fifty_windows(loss, tiny_corpus):
     corpus = tiny_corpus(1)
-    index = corpus.tokens()
+    index, sizes = corpus.tokens(), []
     vectors = np.random.RandomState(2).randn(2 * len(index), 3)
     V, U = np.split(vectors, 2)
+
+    def model(center, C, *more):
+        sizes.append(C)
+        return skipgram(center, C, *more)
+
     random.seed(4)
-    loss, gradient = word2vec_sgd_wrapper(skipgram, index, vectors, corpus, 5, lossAndGradient)
+    mean, gradient = word2vec_sgd_wrapper(model, index, vectors, corpus, 5, *loss)
     end = random.getstate()
 
     corpus = tiny_corpus(1)  # its subsample is drawn again
     random.seed(4)
     windows = []
-    for _ in range(50):
+    for size in sizes:
         C = random.randint(1, 5)
         center, outside = corpus.getRandomContext(C)
-        windows.append(skipgram(center, C, outside, index, V, U, corpus, lossAndGradient))
-    assert random.getstate() == end
-    assert loss == pytest.approx(np.mean([window[0] for window in windows]), rel=1e-13)
+        windows.append(skipgram(center, C, outside, index, V, U, corpus, *loss))
+        assert size == C
+    assert random.getstate() == end and len(sizes) == 50
+    assert mean == pytest.approx(np.mean([window[0] for window in windows]), rel=1e-13)
     expected = [np.mean([window[part] for window in windows], axis=0) for part in (1, 2)]
     np.testing.assert_allclose(gradient, np.concatenate(expected), atol=1e-13)
-
-
-def test_the_wrapper_calls_the_model_as_the_assignment_says():
-    calls = []
-
-    def model(center, windowSize, outside, word2Ind, V, U, dataset, lossAndGradient):
-        calls.append((windowSize, lossAndGradient))
-        assert (center, outside) == ("a", ["b"] * windowSize)
-        return 1.0, np.full_like(V, 2.0), np.full_like(U, 3.0)
-
-    class Dataset:
-        def getRandomContext(self, C):
-            return "a", ["b"] * C
-
-    random.seed(1)
-    loss, gradient = word2vec_sgd_wrapper(model, {}, np.zeros((6, 2)), Dataset(), 4)
-    assert loss == pytest.approx(1.0) and len(calls) == 50
-    np.testing.assert_allclose(gradient, [[2, 2]] * 3 + [[3, 3]] * 3)
-    assert set(calls) == {(C, naiveSoftmaxLossAndGradient) for C in (1, 2, 3, 4)}
 
 
 # ------------------------------------------------------------------------------------- checks
@@ -342,12 +283,6 @@ def test_the_command_checks_what_it_is_told_and_passes(names):
     lines = result.stdout.splitlines()
     assert [line.strip("= ") for line in lines if line.startswith("==")] == (names or [*CHECKS])
     assert lines[-1] == "All checks passed."
-
-
-def test_the_command_refuses_another_name_in_one_line():
-    result = run_python("word2vec.py", "softmax")
-    assert result.returncode == 2
-    assert "invalid choice: 'softmax'" in result.stderr.splitlines()[-1]
 
 
 def test_an_exception_is_one_line_and_the_next_function_is_checked(project):
