@@ -1,7 +1,4 @@
-"""What `sh collect_submission.sh` packs, and when it refuses to.
-
-python -m pytest tests/test_collect_submission.py
-"""
+"""What `sh collect_submission.sh` packs, and when it refuses to."""
 
 import hashlib
 import io

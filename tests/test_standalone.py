@@ -65,13 +65,7 @@ def gradcheck_naive(f, x, gradientText):
     print("Gradient check passed!")
 """
 
-LATER_CHECKS = """
-def grad_tests_softmax(skipgram, dummy_tokens, dummy_vectors, dataset):
-    print("Skip-Gram with naiveSoftmaxLossAndGradient")
-
-def grad_tests_negsamp(skipgram, dummy_tokens, dummy_vectors, dataset, negSamplingLossAndGradient):
-    print("Skip-Gram with negSamplingLossAndGradient")
-"""
+LATER_CHECKS = "grad_tests_softmax = grad_tests_negsamp = lambda *arguments: None\n"
 
 UTILS = """
 import numpy as np

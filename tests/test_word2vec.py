@@ -182,16 +182,12 @@ def test_the_wrapper_is_the_mean_of_fifty_windows(loss, tiny_corpus):
 
 
 # ------------------------------------------------------------------------------------- checks
-def naive(change):
-    return lambda *arguments: change(*naiveSoftmaxLossAndGradient(*arguments))
+def changed(function):
+    """Return a function from a change of the results to the function with that change."""
+    return lambda change: lambda *arguments, **K: change(*function(*arguments, **K))
 
 
-def negative(change):
-    return lambda *arguments, **K: change(*negSamplingLossAndGradient(*arguments, **K))
-
-
-def whole_window(change):
-    return lambda *arguments: change(*skipgram(*arguments))
+naive, negative, window = map(changed, (*LOSSES, skipgram))
 
 
 def each_negative_once(v_c, o, U, dataset, K=10):
@@ -246,9 +242,9 @@ WRONG = {  # function -> wrong versions of it, and what is said of each
         (lambda *a, K=10: negSamplingLossAndGradient(*a), "K = 4: .*12.* 6: .*getNeg"),
     ],
     "skipgram": [
-        (whole_window(lambda J, V, U: (J / 6, V / 6, U / 6)), r"naive.*11.166.*1/6"),
-        (whole_window(lambda J, V, U: (J, V[::-1], U)), r"naive.* at index"),
-        (whole_window(lambda J, V, U: (J, V.sum(axis=0), U)), r"gradCenterVecs .*\(3,\).*\(5, 3\)"),
+        (window(lambda J, V, U: (J / 6, V / 6, U / 6)), r"naive.*11.166.*1/6"),
+        (window(lambda J, V, U: (J, V[::-1], U)), r"naive.* at index"),
+        (window(lambda J, V, U: (J, V.sum(axis=0), U)), r"gradCenterVecs .*\(3,\).*\(5, 3\)"),
         (lambda c, n, outside, *more: skipgram(c, n, outside[:1], *more), "naive.*return"),
         (lambda *arguments: skipgram(*arguments[:7]), "negative.*word2vecLossAndGradient"),
         (with_sorted_words, "argument outside"),
