@@ -105,7 +105,7 @@ def gradcheck_naive(f, x, gradientText):
         raise GradientCheckError(
             f"{gradientText}: at index {index} yours is {gradient[index]:.10g}, but the numerical "
             f"gradient is {numerical[index]:.10g}.{name_ratio(gradient, numerical)}\n"
-            "The numerical gradient is computed from your loss, so either of the two may be wrong."
+            "The numerical gradient is computed from your loss, so either of the two may be wrong"
         )
     print(f"{gradientText}: passed")
 
@@ -332,7 +332,7 @@ def report(checks, names):
             with contextlib.redirect_stdout(io.StringIO()):
                 first = [other for other in calls if fault_of(other, checks)]
             if first:
-                print(f"Look at {first[0]} first: it fails its own check.")
+                print(f"{first[0]} fails its own check: look there first.")
     ends = [("Failed", failed), ("Not written yet", unwritten)]
     if failed or unwritten:
         sys.exit(
