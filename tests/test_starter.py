@@ -80,10 +80,10 @@ def test_no_line_of_a_solution_is_anywhere_in_the_starter(folder):
     assert solution & lines <= {"", ")", "("}  # of calls over several lines
 
 
-@pytest.mark.parametrize(
-    "formula",
-    [r"dJ ?/ ?d", r"y_hat(_w)? - ", r"sigm(a|oid)\([^)]*\) - ", r"\) - label", "1 - sigm"],
-)
+FORMULAS = r"dJ ?/ ?d, y_hat(_w)? - , sigma?(oid)?\([^)]*\) - , \) - label, 1 - sigm, e\^-x"
+
+
+@pytest.mark.parametrize("formula", FORMULAS.split(", "))
 def test_no_formula_of_a_derivation_is_anywhere_in_the_starter(folder, formula):
     assert re.search(formula, (ROOT / "word2vec.py").read_text(encoding="utf-8"))
     assert [name for name, text in texts(folder).items() if re.search(formula, text)] == []
@@ -107,6 +107,9 @@ def test_packing_twice_gives_the_same_archive_and_a_failure_is_one_line(tmp_path
     for _ in range(2):
         assert run_python("starter", "--output", path).returncode == 0
         contents.append(path.read_bytes())
+        with zipfile.ZipFile(path) as archive:
+            script = archive.getinfo("starter/get_datasets.sh")
+        assert script.external_attr >> 16 & 0o111  # it can be run
         path.unlink()
     assert contents[0] == contents[1]
     done = run_python("starter", "--output", tmp_path / "missing" / "starter.zip")
