@@ -182,7 +182,8 @@ def test_the_wrapper_is_the_mean_of_fifty_windows(loss, tiny_corpus):
 
 
 # ------------------------------------------------------------------------------------- checks
-def changed(function):  # its results
+def changed(function):
+    """Return a function that takes a change of the results and returns the changed function."""
     return lambda change: lambda *arguments, **K: change(*function(*arguments, **K))
 
 
