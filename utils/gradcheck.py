@@ -92,7 +92,7 @@ def gradcheck_naive(f, x, gradientText):
     """
     state = random.getstate()
     _, gradient = f(x)
-    check_shape(gradientText, gradient, np.shape(x))
+    check_shape(f"{gradientText}: the gradient", gradient, np.shape(x))
     gradient = np.array(gradient)  # f may hand out x itself, which is about to change
     numerical = np.empty(np.shape(x))
     for index in np.ndindex(x.shape):
@@ -103,11 +103,11 @@ def gradcheck_naive(f, x, gradientText):
     if not np.all(agrees):
         index = tuple(np.argwhere(~agrees)[0].tolist())
         raise GradientCheckError(
-            f"{gradientText}: at index {index} yours is {gradient[index]:.10g}, but the numerical "
-            f"gradient is {numerical[index]:.10g}.{name_ratio(gradient, numerical)}\n"
+            f"{gradientText}: at index {index} your gradient is {gradient[index]:.10g}, but the "
+            f"numerical one is {numerical[index]:.10g}.{name_ratio(gradient, numerical)}\n"
             "The numerical gradient is computed from your loss, so either of the two may be wrong"
         )
-    print(f"{gradientText}: passed")
+    print(f"{gradientText}: gradient check passed")
 
 
 def central_difference(f, x, index, state):
