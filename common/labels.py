@@ -27,19 +27,21 @@ def place_labels(points, sizes, frame):
         tries = point + places(size)
         boxes = np.hstack((tries - size / 2, tries + size / 2))
         inside = np.all((boxes[:, :2] >= frame[:2]) & (boxes[:, 2:] <= frame[2:]), axis=1)
-        numbers = np.flatnonzero(inside)
+        numbers, chosen = np.flatnonzero(inside), None
         for begin in range(0, len(numbers), TOGETHER):
             some = numbers[begin : begin + TOGETHER]
             some = some[~overlap(boxes[some], taken)]
             some = some[~contain(boxes[some] + DOT * size[1], obstacles)]
-            lines = [line_to(point, tries[k], size) for k in some]
-            clear = [k for k, line in enumerate(lines) if not contain(taken, line).any()]
-            if len(some):
-                k = clear[0] if clear else 0
-                centres[i], far[i] = tries[some[k]], some[k] >= len(BESIDE)
-                taken = np.vstack((taken, boxes[some[k]]))
-                obstacles = np.vstack((obstacles, lines[k])) if far[i] else obstacles
+            tried = [(k, line_to(point, tries[k], size)) for k in some]
+            clear = [one for one in tried if not contain(taken, one[1]).any()]
+            chosen = clear[0] if clear else chosen or (tried[0] if tried else None)
+            if clear:
                 break
+        if chosen is not None:
+            k, line = chosen
+            centres[i], far[i] = tries[k], k >= len(BESIDE)
+            taken = np.vstack((taken, boxes[k]))
+            obstacles = np.vstack((obstacles, line)) if far[i] else obstacles
     return centres, far
 
 
