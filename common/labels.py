@@ -9,7 +9,7 @@ GAP = 0.35  # between a point and the label beside it, in heights of a label
 DOT = 0.25 * np.array([-1, -1, 1, 1])  # kept free around a point, in heights of a label
 BESIDE = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 RINGS = 40  # of places farther away, half a height of a label apart
-ANGLES = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 AROUND = np.column_stack((np.cos(ANGLES), np.sin(ANGLES)))
 TOGETHER = 64  # places that are tried at once
 
