@@ -33,13 +33,15 @@ if getattr(sys.flags, "safe_path", False):  # then Python does not look beside t
 
 import run
 import sgd
+import word2vec
+from common.assignment import BATCH_SIZE, SEED
 from common.files import replacing
 from common.results import check_json
 from common.stopping import Stopped, run_command
 from training import training
 from training.fast.sampler import BulkSampler
-from training.fast.stream import Worker
-from training.textbook import BATCH_SIZE
+from training.fast.stream import MinibatchObjective, Worker
+from training.functions import Functions
 from utils import get_datasets
 from utils.treebank import Sentences, StanfordSentiment
 
@@ -121,8 +123,9 @@ def train_ours(make_dataset, settings):
     before = os.times()
     with Worker() as worker:  # starts while the data is loaded, as in run.py
         dataset = make_dataset()
-        wordVectors = training.initial_vectors(len(dataset.tokens()), settings)
-        objective = training.fast_objective(dataset, settings, worker)
+        wordVectors = settings.initial_vectors(len(dataset.tokens()))
+        stream = training.new_stream(dataset, settings, worker)
+        objective = MinibatchObjective(stream, training.fast_loss(settings))
         began = time.process_time()
         seconds = timed(train, objective, wordVectors, settings)
         trainer = time.process_time() - began
@@ -139,8 +142,9 @@ def train(objective, wordVectors, settings):
 
 def train_textbook(dataset, settings):
     """Seconds that a training takes by word2vec.py's functions on whole arrays."""
-    wordVectors = training.initial_vectors(len(dataset.tokens()), settings)
-    return timed(train, training.textbook_objective(dataset, settings), wordVectors, settings)
+    functions = Functions(word2vec, settings)
+    wordVectors = settings.initial_vectors(len(dataset.tokens()))
+    return timed(train, lambda x: functions(dataset.tokens(), x, dataset), wordVectors, settings)
 
 
 def run_all(*arguments):
@@ -164,7 +168,7 @@ def prepare_all(folder):
 
 def count_pairs(folder, iterations):
     """The (centre, outside) pairs of a training."""
-    random.seed(training.SEED)
+    random.seed(SEED)
     sampler = BulkSampler(StanfordSentiment(folder), 5, 10)
     per_draw = 1000
     return sum(
@@ -276,7 +280,7 @@ def resident(pid):
 # ------------------------------------------------------------------------------------- the table
 def measure(table, folder, rounds):
     """Fill the table, row by row."""
-    random.seed(training.SEED)
+    random.seed(SEED)
     dataset = prepare_all(folder)
     gensim = Gensim(dataset) if installed("gensim") else None
     measure_training(table, folder, gensim, rounds)

@@ -42,6 +42,7 @@ from common.progress import duration
 from common.stopping import UserError
 from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
 from training.fast.stream import Worker
+from training.training import Training
 
 STRENGTHS = [float(f"{10 ** (power / 2):.2g}") for power in range(0, 11)]  # of regularisation
 RANDOM_SEED = 224  # of the vectors that know nothing
@@ -363,18 +364,19 @@ class Data(NamedTuple):
 
 def load_data(binary):
     """The `Data` of the Stanford Sentiment Treebank, or of what stands in for it."""
-    dataset, title = run.load_dataset()
+    dataset = run.load_dataset()
     labels = {dataset.categorify(label) for label in dataset.sent_labels()}
     if labels <= {0, 4} and not binary:
         print(
-            f"These are the {title}: they are just negative or positive, so there are two classes"
+            f"These are the {dataset.name}: they are just negative or positive, "
+            "so there are two classes"
         )
         binary = True
     parts = split(dataset, binary)
     for name, part in parts.items():
         if len(set(part.labels)) < 2:
             raise UserError(f"{dataset.path}: the {name} sentences are not of several classes")
-    return Data(dataset, title, parts, TWO_CLASSES if binary else FIVE_CLASSES)
+    return Data(dataset, dataset.name, parts, TWO_CLASSES if binary else FIVE_CLASSES)
 
 
 def evaluate(options):
@@ -439,7 +441,8 @@ def train_vectors(settings, binary):
     """The `Part`s, and the `WordVectors` of a run of run.py whose saves are not kept."""
     with tempfile.TemporaryDirectory() as folder, Worker() as worker:
         data = load_data(binary)  # anew each time, as each run draws a subsample
-        wordVectors = run.train(data.dataset, settings, folder, worker, log=lambda _: None)
+        training = Training(settings, log=lambda _: None)
+        wordVectors = training.prepare(data.dataset, worker).run(folder)
         return data.parts, side_by_side(wordVectors, data.dataset, Path(folder))
 
 

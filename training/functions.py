@@ -11,10 +11,11 @@ import random
 import numpy as np
 
 from common.assignment import NEGATIVES
+from common.faults import reported
 from common.python_random import random_restored
 from common.stopping import UserError
-from training.files import reported
 from training.settings import LOSSES
+from utils.gradcheck import RESULTS, GradientCheckError, check_results, is_stub
 from utils.treebank import Corpus
 
 TINY_WORDS = 8  # so few that negatives often repeat, and often equal the outside word in a row
@@ -24,8 +25,7 @@ class Functions:
     """The functions of a module, called as the assignment's run.py calls them.
 
     What the module holds is what is called, for a skip-gram may ask which loss it was given. Each
-    function is tried once: UserError if one is missing, raises an error or returns nothing.
-    `wrong_shape` says which result has a wrong shape, if one has.
+    function is tried once; UserError if one is not written, fails or returns a wrong shape.
     """
 
     def __init__(self, module, settings):
@@ -38,7 +38,7 @@ class Functions:
         if self.n_negatives not in (0, NEGATIVES):
             self._loss = with_negatives(self._loss, self.n_negatives)
         with random_restored(), reported("word2vec.py"):
-            self.wrong_shape = self._try_each(module, names[2], settings.dimension)
+            self._try_each(module, names[2], settings.dimension)
 
     def __call__(self, tokens, wordVectors, dataset):
         """Return loss and gradient (2V, D) of a minibatch; UserError for anything else."""
@@ -47,61 +47,48 @@ class Functions:
                 self._skipgram, tokens, wordVectors, dataset, self.window, self._loss
             )
             loss, gradient = np.float64(loss), np.asarray(gradient, dtype=np.float64)
-        wrong = shape_fault({"the loss": (), "the gradient": wordVectors.shape}, (loss, gradient))
-        if wrong:
-            raise UserError(f"word2vec.py: {wrong}")
+        try:
+            check_results((loss, gradient), {"loss": None, "gradient": 0}, (wordVectors,))
+        except GradientCheckError as error:
+            raise UserError(f"word2vec.py: {error}") from error
         return float(loss), gradient
 
     def _try_each(self, module, loss, D):
         corpus = tiny_corpus()
         tokens, V = corpus.tokens(), len(corpus.words)
         center, outside = np.random.default_rng(0).normal(size=(2, V, D))
-        if hasattr(module, "sigmoid"):
-            check_returned("sigmoid", module.sigmoid(np.zeros(1)))
-        result = check_returned(loss, self._loss(center[0], 1, outside, corpus))
-        wrong = shape_fault({"loss": (), "gradCenterVec": (D,), "gradOutsideVecs": (V, D)}, result)
-        if not wrong:  # else skipgram may fail because of it
-            window = corpus.words[0], 1, corpus.words[1:2]
-            result = self._skipgram(*window, tokens, center, outside, corpus, self._loss)
-            names = ("loss", "gradCenterVecs", "gradOutsideVectors")
-            shapes = dict(zip(names, ((), (V, D), (V, D))))
-            wrong = shape_fault(shapes, check_returned("skipgram", result))
-        return wrong
+        window = corpus.words[0], 1, corpus.words[1:2]
+        calls = {
+            "sigmoid": (getattr(module, "sigmoid", np.copy), np.zeros(1)),
+            loss: (self._loss, center[0], 1, outside, corpus),
+            "skipgram": (self._skipgram, *window, tokens, center, outside, corpus, self._loss),
+        }
+        stubs = [name for name, (function, *_) in calls.items() if is_stub(function)]
+        if stubs:
+            raise UserError(f"word2vec.py: not written yet: {', '.join(stubs)}")
+        for name, (function, *arguments) in calls.items():
+            try:
+                check_results(function(*arguments), RESULTS[name], arguments)
+            except GradientCheckError as error:
+                raise UserError(f"word2vec.py: {name}: {error}") from error
 
 
 def with_negatives(loss, K):
     """Return a loss whose default is K negatives: the same function, if it is a plain one."""
-    if inspect.isfunction(loss) and list(inspect.signature(loss).parameters)[-1] == "K":
+    if inspect.isfunction(loss) and loss.__code__.co_varnames[loss.__code__.co_argcount - 1] == "K":
         loss.__defaults__ = (*(loss.__defaults__ or ())[:-1], K)
         return loss
     return functools.partial(loss, K=K)
 
 
-def check_returned(name, result):
-    """Return what a function returned; UserError if that is nothing."""
-    if result is None:
-        raise UserError(f"word2vec.py: {name} returns nothing; is it written yet?")
-    return result
-
-
-def shape_fault(shapes, values):
-    """Say which of some values has not the shape that stands for its name; "" if all have."""
-    for (name, shape), value in zip(shapes.items(), values):
-        if np.shape(value) != shape:
-            return f"{name} has shape {np.shape(value)}; it should be {shape or 'a number'}"
-    return ""
-
-
 def tiny_corpus():
     """Return a subsampled `Corpus` of a few words, in which draws collide all the time."""
-    generator = random.Random(0)
-    words = [f"w{generator.randrange(TINY_WORDS)}" for _ in range(5000)]
+    words = random.Random(0).choices([f"w{i}" for i in range(TINY_WORDS)], k=5000)
     corpus = Corpus([words], tablesize=1000)
     corpus.subsample()
     return corpus
 
 
-# ------------------------------------------------------------------------------------- training
 class WordsOfMinibatch:
     """A function for `sgd`: functions that draw for themselves, on the words of each minibatch.
 
@@ -122,25 +109,22 @@ class WordsOfMinibatch:
 
 
 def on_words_of(minibatch, functions, wordVectors, dataset):
-    """Return loss and gradient `(rows, values)` of the minibatch that functions are about to draw."""
+    """Return loss and gradient `(rows, values)` of the minibatch that the functions draw next."""
     V, C = len(wordVectors) // 2, minibatch.n_centers
     words = np.unique(np.concatenate((minibatch.rows[:C], minibatch.rows[C:] - V)))
     rows = np.concatenate((words, V + words))
-    few = FewWords(dataset, words.tolist())
-    loss, gradient = functions(few.tokens(), wordVectors[rows], few)
+    numbers = {word: number for number, word in enumerate(words.tolist())}
+    tokens = {dataset.words[word]: number for word, number in numbers.items()}
+    loss, gradient = functions(tokens, wordVectors[rows], FewWords(dataset, numbers))
     return loss, (rows, gradient)
 
 
 class FewWords:
-    """A dataset with some of another one's words, numbered anew; it must draw no others."""
+    """A dataset that draws what another one draws, and has other numbers for some of its words."""
 
-    def __init__(self, dataset, words):
-        self._dataset = dataset
-        self._numbers = {word: number for number, word in enumerate(words)}
+    def __init__(self, dataset, numbers):
+        self._dataset, self._numbers = dataset, numbers
         self.getRandomContext = dataset.getRandomContext
-
-    def tokens(self):
-        return {self._dataset.words[word]: number for word, number in self._numbers.items()}
 
     def sampleTokenIdx(self):
         return self._numbers[self._dataset.sampleTokenIdx()]

@@ -1,4 +1,4 @@
-"""An sgd.py, whoever wrote it: try one step, and train with the course's seven arguments."""
+"""An sgd.py, whoever wrote it. What it can do is seen from the arguments of `sgd.sgd`."""
 
 import contextlib
 import inspect
@@ -10,9 +10,9 @@ import numpy as np
 
 from common.assignment import PRINT_EVERY, SMOOTHING
 from common.checkpoints import CheckpointsInTheWay, newest
+from common.faults import reported
 from common.progress import Progress
 from common.stopping import UserError
-from training.files import reported
 
 
 class Diverged(UserError):
@@ -20,7 +20,7 @@ class Diverged(UserError):
 
 
 def check_sgd(sgd):
-    """Try one step of `sgd.sgd`: return what is wrong with it, or ""; UserError if there is none."""
+    """Return what is wrong with one step of `sgd.sgd`, or ""; UserError if there is no step."""
     if not callable(getattr(sgd, "sgd", None)):
         raise UserError("sgd.py has no function sgd")
     start = np.array([[1.0, -2.0]])
@@ -29,11 +29,10 @@ def check_sgd(sgd):
     if x is None or np.array_equal(x, start):
         raise UserError("sgd.py: sgd does not move x; is the step written yet?")
     if not isinstance(x, np.ndarray) or x.shape != start.shape:
-        what = f"an array of shape {x.shape}" if hasattr(x, "shape") else f"a {type(x).__name__}"
-        raise UserError(f"sgd.py: sgd should return x in the shape of x0, but returns {what}")
-    if np.allclose(x, 0.8 * start):
-        return ""
-    return f"a step of 0.1 against the gradient [2, -4] goes from [1, -2] to {x[0]}, not [0.8, -1.6]"
+        what = " ".join(repr(x).split())[:60]
+        raise UserError(f"sgd.py: sgd should return an array in the shape of x0, not {what}")
+    wrong = f"with step 0.1 and gradient [2, -4] it goes from [1, -2] to {x[0]}, not [0.8, -1.6]"
+    return "" if np.allclose(x, 0.8 * start) else wrong
 
 
 def has_our_arguments(sgd):
@@ -41,27 +40,30 @@ def has_our_arguments(sgd):
     return {"progress", "folder", "settings"} <= inspect.signature(sgd.sgd).parameters.keys()
 
 
-def train_as_the_course_does(sgd, f, x0, settings, folder, progress):
-    """Return x trained by `sgd.sgd` with the course's arguments, which saves and prints by itself.
+def train(sgd, f, x0, settings, folder, progress, in_checkpoints):
+    """Minimise f from x0 with this package's arguments; returns x."""
+    more = {"progress": progress, "folder": folder, "settings": in_checkpoints}
+    try:
+        return sgd.sgd(f, x0, settings.step, settings.iterations, None, True, PRINT_EVERY, **more)
+    except getattr(sgd, "DivergenceError", ()) as error:
+        raise Diverged(str(error)) from error
+    except getattr(sgd, "CheckpointError", ()) as error:
+        is_disk = isinstance(error.__cause__, OSError)
+        raise (UserError if is_disk else CheckpointsInTheWay)(str(error)) from error
 
-    `progress` is told what this package's sgd would tell it.
-    """
+
+def train_as_the_course_does(sgd, f, x0, settings, folder, progress):
+    """Minimise f from x0 with the course's arguments; returns x. It prints and saves by itself."""
     start = newest(folder) or 0
     if start > settings.iterations:
-        raise CheckpointsInTheWay(
-            "sgd.py resumes from the newest checkpoint, which is beyond iteration "
-            f"{settings.iterations:,}"
-        )
+        raise CheckpointsInTheWay(f"sgd.py would resume from iteration {start:,}, after the last")
     if start:
         f(x0)  # it may draw the subsample, which comes before the checkpoint's state of `random`
-    objective = DenseObjective(f, start, progress)
-    before = os.getcwd()
+    objective, before = DenseObjective(f, start, progress), os.getcwd()
     os.chdir(folder)
     try:
         with reported("sgd.py"):
-            x = sgd.sgd(
-                objective, x0, settings.step, settings.iterations, None, True, PRINT_EVERY=PRINT_EVERY
-            )
+            x = sgd.sgd(objective, x0, settings.step, settings.iterations, None, True, PRINT_EVERY)
     finally:
         os.chdir(before)
     if np.shape(x) != x0.shape:
@@ -73,7 +75,10 @@ def train_as_the_course_does(sgd, f, x0, settings, folder, progress):
 
 
 class DenseObjective:
-    """A function for such an sgd: dense gradients, and `random` as drawing one by one leaves it."""
+    """A function for such an sgd: whole gradients, and `random` in step with every minibatch.
+
+    `progress` is told what this package's sgd would tell it.
+    """
 
     def __init__(self, f, start, progress):
         self._f, self._progress, self._iteration = f, progress, start
@@ -81,22 +86,21 @@ class DenseObjective:
 
     def __call__(self, x):
         self.tell(x)
-        loss, gradient = self._f(x)
+        self._loss, gradient = self._f(x)
         getattr(self._f, "sync_random", lambda: None)()
-        self._iteration, self._loss = self._iteration + 1, loss
-        if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss} at iteration {self._iteration}")
-        if self._iteration % PRINT_EVERY == 0:
-            old = loss if self._smoothed is None else self._smoothed
-            self._smoothed = SMOOTHING * old + (1 - SMOOTHING) * loss
+        self._iteration += 1
+        if not math.isfinite(self._loss):
+            raise Diverged(f"the loss is {self._loss} at iteration {self._iteration}")
         if isinstance(gradient, tuple):
             rows, values = gradient
             gradient = np.zeros_like(x)
             gradient[rows] = values
-        return loss, gradient
+        return self._loss, gradient
 
     def tell(self, x, is_last=False):
-        """Tell `progress` of the iteration that x is the result of, if there was one."""
-        if self._loss is not None and (is_last or self._iteration % PRINT_EVERY == 0):
-            smoothed = self._loss if self._smoothed is None else self._smoothed
-            self._progress(Progress(self._iteration, self._loss, smoothed, params=x))
+        """Tell what the last iteration has led to: x."""
+        is_tenth = self._iteration % PRINT_EVERY == 0
+        if self._loss is not None and (is_tenth or is_last):
+            old = self._loss if self._smoothed is None else self._smoothed
+            self._smoothed = SMOOTHING * old + (1 - SMOOTHING) * self._loss if is_tenth else old
+            self._progress(Progress(self._iteration, self._loss, self._smoothed, params=x))

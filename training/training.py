@@ -1,68 +1,131 @@
 """Train with the word2vec.py and sgd.py in this folder, whoever wrote them.
 
-    files = load_files(settings)                        # refuses files that cannot train
-    plan = prepare(files, dataset, settings, worker)    # refuses too, and touches nothing
-    wordVectors = train(plan, folder, progress)         # resumes from checkpoints, and writes them
+    training = Training(settings)           # refuses files that cannot train
+    training.prepare(dataset, worker)       # may refuse them too, and touches nothing
+    wordVectors = training.run(folder)      # writes checkpoints, and resumes from them
 
-The fast path trains in the place of a word2vec.py that matches it, within seconds; other functions
-train themselves. Either way the vectors are those of these two files.
+The fast path trains in the place of a word2vec.py that matches it; other functions train by
+themselves. Either way the vectors are the ones that these two files define.
 """
 
-import contextlib
+import hashlib
 import importlib.util
 import random
 import time
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 
 from common import checkpoints
-from common.assignment import BATCH_SIZE, NUMPY_SEED, PRINT_EVERY, SEED
+from common.assignment import BATCH_SIZE
+from common.faults import load
 from common.progress import duration
 from common.python_random import random_restored
 from common.stopping import UserError
-from training.check import check, needs_more_than_words
+from training import optimiser
+from training.check import check
 from training.fast.sampler import BulkSampler
 from training.fast.stream import MinibatchObjective, MinibatchStream
-from training.files import FOLDER, fingerprint, load
-from training.functions import Functions, WholeArrays, WordsOfMinibatch
-from training.optimiser import Diverged, check_sgd, has_our_arguments, train_as_the_course_does
+from training.functions import Functions, WordsOfMinibatch
+
+FOLDER = Path(__file__).resolve().parents[1]
 
 
-class Files(NamedTuple):
-    """What the two files hold, and a text that tells them from others."""
+class Training:
+    """One training; UserError says what is wrong with either file when it is imported and tried.
 
-    functions: Functions
-    sgd: object  # the module
-    wrong_step: str  # what is wrong with its step; "" if nothing is
-    fingerprint: str
+    `has_our_sgd` says whether `sgd.sgd` has this package's arguments, or the course's seven alone.
+    """
 
-
-def load_files(settings):
-    """Import and try both files; UserError says what is not written yet, or cannot be used."""
-    found, faults = [], []
-    for name, use in (("word2vec", lambda module: Functions(module, settings)), ("sgd", check_sgd)):
+    def __init__(self, settings, log=print):
+        self.settings, self._log, faults = settings, log, []
         try:
-            found.append(use(load(name)))
+            self._functions = Functions(load("word2vec"), settings)
         except UserError as error:
             faults.append(str(error))
-    if faults:
-        raise UserError("; ".join(faults))
-    return Files(found[0], load("sgd"), found[1], fingerprint())
+        try:
+            self._sgd = load("sgd")
+            self._wrong_step = optimiser.check_sgd(self._sgd)
+        except UserError as error:
+            faults.append(str(error))
+        if faults:
+            raise UserError("; ".join(faults))
+        self.has_our_sgd = optimiser.has_our_arguments(self._sgd)
+        self._fingerprint = fingerprint()  # now, before somebody changes the files
+
+    def prepare(self, dataset, worker=None, textbook=False):
+        """Check word2vec.py and choose what trains; with `textbook` its own functions in any case.
+
+        Nothing else may draw from `random` between this and `run`. Returns the training.
+        """
+        settings, log, functions = self.settings, self._log, self._functions
+        self._wordVectors = settings.initial_vectors(len(dataset.words))
+        start, stream = random.getstate(), new_stream(dataset, settings, worker)
+        stream.begin()
+        loss = fast_loss(settings)  # the worker draws meanwhile
+        difference, needs_all = check(functions, dataset, settings.dimension, loss)
+        is_right = loss is not None and not difference
+        if settings.float32 and not is_right:
+            why = "word2vec.py differs from" if loss else "there is no"
+            raise UserError(f"single precision is for the fast path; {why} vectorised.py")
+        log(what_was_found(difference, loss))
+        if self._wrong_step:
+            log(f"sgd.py is wrong: {self._wrong_step}")
+
+        self._f = MinibatchObjective(stream, loss)
+        if textbook or not is_right:
+            random.setstate(start)
+            dataset.forget_subsample()
+            if needs_all:
+                self._f = lambda wordVectors: functions(dataset.tokens(), wordVectors, dataset)
+            else:
+                self._f = WordsOfMinibatch(functions, dataset, stream)
+            with random_restored():
+                self._f(self._wordVectors)  # the first call draws the subsample
+                began = time.perf_counter()
+                self._f(self._wordVectors)
+                seconds = settings.iterations * (time.perf_counter() - began)
+                stream.sync_random()
+            dataset.forget_subsample()
+            how = f" on whole arrays, because {needs_all}" if needs_all else ""
+            log(f"Training with your word2vec.py{how}: about {duration(seconds)}")
+        ours = is_right and self.has_our_sgd and not self._wrong_step
+        self._in_checkpoints = settings.in_checkpoints(dataset, "" if ours else self._fingerprint)
+        return self
+
+    def run(self, folder, *watchers):
+        """Train, with checkpoints in a folder; returns the vectors (2V, D).
+
+        The watchers are called with a `sgd.Progress`. Raises `CheckpointsInTheWay` if none of the
+        checkpoints there can be used, `Diverged` if the learning rate is too large.
+        """
+        from threadpoolctl import threadpool_limits  # it comes with scikit-learn
+
+        def progress(progress):
+            for watch in watchers:
+                watch(progress)
+
+        checkpoints.check_settings(folder, self._in_checkpoints, keep=not self.has_our_sgd)
+        arguments = self._sgd, self._f, self._wordVectors, self.settings, folder, progress
+        # The products are too small for a second thread, which would take the worker's core.
+        # sgd stops at what is not finite.
+        with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+            if self.has_our_sgd:
+                return optimiser.train(*arguments, self._in_checkpoints)
+            self._log("sgd.py has the course's arguments, so it prints and saves by itself")
+            if checkpoints.newest(folder):
+                self._log("It resumes; as the course's does, this changes the step and the result")
+            return optimiser.train_as_the_course_does(*arguments)
 
 
-def initial_vectors(V, settings):
-    """Seed both generators and draw the start: V centre vectors, then V outside vectors of zero."""
-    D, seed = settings.dimension, settings.seed
-    random.seed(SEED if seed is None else seed)
-    np.random.seed(NUMPY_SEED if seed is None else seed)
-    wordVectors = np.zeros((2 * V, D), dtype=np.float32 if settings.float32 else np.float64)
-    wordVectors[:V] = (np.random.rand(V, D) - 0.5) / D
-    return wordVectors
+def new_stream(dataset, settings, worker=None):
+    """Return the stream of the training's minibatches."""
+    sampler = BulkSampler(dataset, settings.window, settings.n_negatives())
+    return MinibatchStream(sampler, BATCH_SIZE, worker, settings.iterations)
 
 
 def fast_loss(settings):
-    """Return the loss of the fast path, or None where its file is missing, as in the starter."""
+    """Return the loss of the fast path, or None where that is missing, as in the starter."""
     if importlib.util.find_spec("training.fast.vectorised") is None:
         return None
     from training.fast import vectorised  # imports SciPy, which takes a while
@@ -70,48 +133,21 @@ def fast_loss(settings):
     return vectorised.NegSampling() if settings.n_negatives() else vectorised.naive_softmax
 
 
-def new_stream(dataset, settings, worker=None):
-    """Return the stream of the training's minibatches, drawn ahead by the worker."""
-    sampler = BulkSampler(dataset, settings.window, settings.n_negatives())
-    return MinibatchStream(sampler, BATCH_SIZE, worker, settings.iterations)
+def what_was_found(difference, fast_loss):
+    """Return the line for people on what the check has found."""
+    if difference:
+        command = "autograder ." if (FOLDER / "autograder").is_dir() else "word2vec.py"
+        return (
+            f"word2vec.py is wrong: {difference}; `python {command}` tries each function by itself"
+        )
+    if fast_loss is not None:
+        return "word2vec.py matches the fast path"
+    right = "word2vec.py's draws, its loss at the start and the gradient of its loss are right"
+    return f"{right}; other values of the loss are not checked here, but by `python word2vec.py`"
 
 
-class Plan(NamedTuple):
-    """A training that is ready to begin; `random` must stay where it is until then."""
-
-    sgd: object  # the module
-    f: object  # the function for it
-    wordVectors: np.ndarray  # to begin with
-    settings: object  # a `Settings`
-    in_checkpoints: dict
-    log: object  # called with lines for people
-
-
-def prepare(files, dataset, settings, worker=None, textbook=False, log=print):
-    """Check word2vec.py and choose what trains: the fast path, or with `textbook` never that.
-
-    Raises UserError if the functions fail, or if single precision is asked of them.
-    """
-    wordVectors = initial_vectors(len(dataset.words), settings)
-    start = random.getstate()
-    stream = new_stream(dataset, settings, worker)
-    stream.begin()
-    loss = fast_loss(settings)  # meanwhile the worker draws
-    verdict = check(files.functions, dataset, settings.dimension, loss)
-    is_right = loss is not None and not verdict.difference
-    if settings.float32 and not is_right:
-        why = "training/fast/vectorised.py is missing" if loss is None else "word2vec.py differs"
-        raise UserError(f"single precision needs the fast path, but {why}")
-
-    log(what_was_found(verdict, loss))
-    if is_right and not textbook:
-        f = MinibatchObjective(stream, loss)
-    else:
-        random.setstate(start)
-        dataset.forget_subsample()
-        f = own_functions(files.functions, verdict, dataset, stream, wordVectors, settings, log)
-    if files.wrong_step:
-        log(f"sgd.py is wrong: {files.wrong_step}")
-    is_ours = is_right and not files.wrong_step and has_our_arguments(files.sgd)
-    in_checkpoints = settings.in_checkpoints(dataset, None if is_ours else files.fingerprint)
-    return Plan(files.sgd, f, wordVectors, settings, in_checkpoints, log)
+def fingerprint():
+    """Return a short text that tells these two files from others."""
+    texts = [(FOLDER / name).read_bytes() for name in ("word2vec.py", "sgd.py")]
+    digests = [hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest() for text in texts]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]

@@ -16,11 +16,11 @@ import random
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from common import apart
 from common.stopping import say
 from training.fast.minibatch import Minibatches, lay_out
 from training.fast.sampler import Parser, state_after
@@ -30,6 +30,7 @@ SCORES_A_PIECE = 200_000  # ... about so many scores: they stay in the processor
 PIECES_A_DRAW = 16  # enough windows for the sampler's segments to be many and long
 PIECES_AHEAD = 16  # that the worker keeps, to be trained on while it draws
 START = "from training.fast import stream; stream.serve()"
+ROOT = str(Path(__file__).resolve().parents[2])
 
 
 class Piece(NamedTuple):
@@ -99,6 +100,15 @@ class MinibatchStream:
         self._pieces = None  # those to come
         self._synced = None  # the state that sync_random left behind
 
+    def begin(self):
+        """Draw the first minibatch already, and with it the dataset's subsample.
+
+        `random` is then where drawing them one by one leaves it. If the first `next()` finds it
+        elsewhere, as when a run is resumed, the stream begins there instead.
+        """
+        self._begin()
+        self._synced = random.getstate()
+
     def next(self):
         """The next `Minibatch`."""
         moved = self._synced is not None and random.getstate() != self._synced
@@ -159,30 +169,15 @@ class MinibatchStream:
 class MinibatchObjective:
     """A function for `sgd`: each call takes the next minibatch of a stream.
 
-    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch; it may be changed.
+    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch.
     """
 
     def __init__(self, stream, loss_and_gradient):
-        self.loss_and_gradient = loss_and_gradient
         self.sync_random = stream.sync_random
-        self._stream = stream
-        self._first = self._after_first = None
-
-    def begin(self):
-        """Draw the first minibatch, and with it the dataset's subsample, before the first call.
-
-        `random` is then where drawing them one by one leaves it. If it is found elsewhere by the
-        first call, as when a run is resumed, the minibatches are drawn from there on.
-        """
-        self._first = self._stream.next()
-        self.sync_random()
-        self._after_first = random.getstate()
+        self._stream, self._loss_and_gradient = stream, loss_and_gradient
 
     def __call__(self, wordVectors):
-        minibatch, self._first = self._first, None
-        if minibatch is None or random.getstate() != self._after_first:
-            minibatch = self._stream.next()
-        return self.loss_and_gradient(wordVectors, minibatch)
+        return self._loss_and_gradient(wordVectors, self._stream.next())
 
 
 class Worker:
@@ -224,15 +219,44 @@ class Worker:
 
     def _start(self):
         try:
-            self._process = apart.start(START, stderr=subprocess.DEVNULL)
+            self._process = start_process(START)
         except OSError as error:
             why = error.strerror
             say(f"no process to draw ahead ({why}); the training goes on without it, slower")
 
     def _stop(self):
         if self._process is not None:
-            apart.end(self._process)
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
         self._process = None
+
+
+def start_process(statement):
+    """Start a process that executes a statement, with pipes for its standard input and output.
+
+    It finds the modules that this one finds. Raises OSError if it cannot be started.
+    """
+    # Ctrl-C in a terminal is for the process that trains.
+    options = {"start_new_session": True}
+    if os.name == "nt":
+        options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    variables = {
+        "OPENBLAS_NUM_THREADS": "1",  # it multiplies next to nothing
+        "NUMPY_MADVISE_HUGEPAGE": "0",  # huge pages take longer to get than they ever save
+    }
+    # -S: what the site has added to the path is in ours already.
+    command = f"import sys; sys.path[:0] = sys.argv[1:]; {statement}"
+    return subprocess.Popen(
+        [sys.executable or "", "-S", "-c", command, ROOT, *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **variables},
+        **options,
+    )
 
 
 def serve():
