@@ -104,7 +104,8 @@ class Record:
     """
 
     def __init__(self, folder, words, iterations):
-        self._folder, self._words, self._iterations = folder, words, iterations
+        self._folder = Path(folder).absolute()  # an sgd.py may run in another one
+        self._words, self._iterations = words, iterations
         self._losses = None
 
     def __call__(self, progress):

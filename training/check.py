@@ -83,9 +83,11 @@ def compare_with_itself(functions, corpus):
     vectors, K, begin = some_vectors(corpus, 2), functions.n_negatives, random.getstate()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            gradcheck_naive(lambda x: functions(corpus.tokens(), x, corpus), vectors, "skipgram")
+            gradcheck_naive(
+                lambda x: functions(corpus.tokens(), x, corpus), vectors, "the gradient"
+            )
     except AssertionError as error:
-        return " ".join(str(error).split())
+        return " ".join(str(error).split()).rstrip(".")
     random.setstate(begin)
     n_pairs = len(draw(functions, corpus).pair_centers)
     random.setstate(begin)

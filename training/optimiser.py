@@ -27,11 +27,12 @@ def check_sgd(sgd):
     with reported("sgd.py"), contextlib.redirect_stdout(io.StringIO()):
         x = sgd.sgd(lambda x: (np.sum(x**2), 2 * x), start.copy(), 0.1, 1, None, False, PRINT_EVERY)
     if x is None or np.array_equal(x, start):
-        raise UserError("sgd.py: sgd does not move x; is the step written yet?")
+        what = "returns nothing" if x is None else "does not move x"
+        raise UserError(f"sgd.py: sgd {what}; is the step written yet?")
     if not isinstance(x, np.ndarray) or x.shape != start.shape:
         what = " ".join(repr(x).split())[:60]
         raise UserError(f"sgd.py: sgd should return an array in the shape of x0, not {what}")
-    wrong = f"with step 0.1 and gradient [2, -4] it goes from [1, -2] to {x[0]}, not [0.8, -1.6]"
+    wrong = f"a step of 0.1 * [2, -4] leads from [1, -2] to {x[0].tolist()}, not [0.8, -1.6]"
     return "" if np.allclose(x, 0.8 * start) else wrong
 
 
