@@ -31,7 +31,7 @@ from pathlib import Path
 
 from common import checkpoints, results
 from common.assignment import ANNEAL_EVERY, BATCH_SIZE, DATA_SEED, PRINT_EVERY, SAVE_EVERY
-from common.progress import ProgressDisplay
+from common.progress import ProgressDisplay, tell
 from common.show import show
 from common.stopping import UserError
 from training.fast.stream import Worker
@@ -61,18 +61,9 @@ def parse_options(arguments=None):
     option = parser.add_argument_group("text").add_argument
     option("--corpus", **path, help="train on this UTF-8 text, one sentence per line")
     option("--tokenise", action="store_true", help="separate punctuation from words")
+    option("--min-count", type=count, metavar="N", help="ignore words rarer than this (default: 1)")
     option(
-        "--min-count",
-        type=count,
-        metavar="N",
-        help="ignore words that occur fewer than N times (default: 1)",
-    )
-    option(
-        "--repeats",
-        type=count,
-        metavar="N",
-        help="repeat the text N times before subsampling (default: 30, or what keeps it below "
-        "30 million words)",
+        "--repeats", type=count, metavar="N", help="repeat the text N times (default: 30)"
     )
 
     option = parser.add_argument_group("training").add_argument
@@ -88,11 +79,7 @@ def parse_options(arguments=None):
     option("--loss", choices=LOSSES, help=f"loss function (default: {default.loss})")
     option("--seed", type=integer(0, 2**32), metavar="N", help="random seed")
     option("--float32", action="store_true", help="compute in single precision, which is faster")
-    option(
-        "--textbook",
-        action="store_true",
-        help="train with word2vec.py's own functions, which takes minutes",
-    )
+    option("--textbook", action="store_true", help="train with word2vec.py itself, in minutes")
 
     option = parser.add_argument_group("results").add_argument
     folder = {"type": Path, "metavar": "FOLDER"}
@@ -210,7 +197,7 @@ def run(options):
             # Another sgd.py prints by itself.
             every, lines = options.print_every, training.has_our_sgd
             with ProgressDisplay(settings.iterations, lines, every) as display:
-                wordVectors = training.run(folder, display, record, gallery)
+                wordVectors = training.run(folder, tell(display, record, gallery))
         paths = gallery.write(wordVectors)
     if options.open and folder / results.WORDS_PICTURE in paths:
         show(folder / results.WORDS_PICTURE)

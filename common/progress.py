@@ -34,6 +34,16 @@ class LossCurve(NamedTuple):
     smoothed: list
 
 
+def tell(*watchers):
+    """Return a function that tells several watchers of the progress, in this order."""
+
+    def progress(progress):
+        for watch in watchers:
+            watch(progress)
+
+    return progress
+
+
 class ProgressDisplay:
     """Shows progress: on a terminal one line, written over again and again, elsewhere some lines.
 

@@ -1,23 +1,29 @@
-"""The functions of a word2vec.py, whoever wrote it, and training with them.
+"""The functions of a word2vec.py, whoever wrote it: called, checked, and trained.
 
-An iteration touches some 1,250 of the treebank's 39,078 rows, but the functions return dense
-gradients. `WordsOfMinibatch` hands them a vocabulary of just these words, at a fifth of the cost.
+From one state of `random`, `word2vec_sgd_wrapper` on whole arrays and the fast path have to come to
+the same loss, gradient and state of `random`: on a minibatch of the text, and on one of a tiny text
+where negatives repeat, and equal the outside word, all the time. The starter has no fast path,
+which is a solution: there the gradient has to be the slope of the functions' own loss.
 """
 
-import functools
-import inspect
+import contextlib
+import io
 import random
+from types import SimpleNamespace
 
 import numpy as np
 
-from common.assignment import NEGATIVES
-from common.faults import reported
+from common.assignment import BATCH_SIZE, NEGATIVES
+from common.faults import differ, reported
 from common.python_random import random_restored
 from common.stopping import UserError
+from training.fast.minibatch import lay_out
+from training.fast.sampler import BulkSampler
 from training.settings import LOSSES
-from utils.gradcheck import RESULTS, GradientCheckError, check_results, is_stub
+from utils.gradcheck import RESULTS, GradientCheckError, check_results, gradcheck_naive, is_stub
 from utils.treebank import Corpus
 
+LARGEST_DIMENSION = 10  # of trials, some of them with all words
 TINY_WORDS = 8  # so few that negatives often repeat, and often equal the outside word in a row
 
 
@@ -30,19 +36,14 @@ class Functions:
 
     def __init__(self, module, settings):
         names = ("word2vec_sgd_wrapper", "skipgram", LOSSES[settings.loss])
-        for name in names:
-            if not callable(getattr(module, name, None)):
-                raise UserError(f"word2vec.py has no function {name}")
-        self._wrapper, self._skipgram, self._loss = (getattr(module, name) for name in names)
         self.window, self.n_negatives = settings.window, settings.n_negatives()
-        if self.n_negatives not in (0, NEGATIVES):
-            self._loss = with_negatives(self._loss, self.n_negatives)
         with random_restored(), reported("word2vec.py"):
-            self._try_each(module, names[2], settings.dimension)
+            self._wrapper, self._skipgram, self._loss = (getattr(module, name) for name in names)
+            self._try_each(module, names[2], min(settings.dimension, LARGEST_DIMENSION))
 
     def __call__(self, tokens, wordVectors, dataset):
         """Return loss and gradient (2V, D) of a minibatch; UserError for anything else."""
-        with reported("word2vec.py"):
+        with reported("word2vec.py"), self._with_negatives():
             loss, gradient = self._wrapper(
                 self._skipgram, tokens, wordVectors, dataset, self.window, self._loss
             )
@@ -52,6 +53,19 @@ class Functions:
         except GradientCheckError as error:
             raise UserError(f"word2vec.py: {error}") from error
         return float(loss), gradient
+
+    @contextlib.contextmanager
+    def _with_negatives(self):
+        """Let the loss draw K negatives by default; the assignment's K is left to the file."""
+        if self.n_negatives in (0, NEGATIVES):
+            yield
+            return
+        defaults = self._loss.__defaults__
+        try:
+            self._loss.__defaults__ = (*defaults[:-1], self.n_negatives)
+            yield
+        finally:
+            self._loss.__defaults__ = defaults
 
     def _try_each(self, module, loss, D):
         corpus = tiny_corpus()
@@ -73,14 +87,6 @@ class Functions:
                 raise UserError(f"word2vec.py: {name}: {error}") from error
 
 
-def with_negatives(loss, K):
-    """Return a loss whose default is K negatives: the same function, if it is a plain one."""
-    if inspect.isfunction(loss) and loss.__code__.co_varnames[loss.__code__.co_argcount - 1] == "K":
-        loss.__defaults__ = (*(loss.__defaults__ or ())[:-1], K)
-        return loss
-    return functools.partial(loss, K=K)
-
-
 def tiny_corpus():
     """Return a subsampled `Corpus` of a few words, in which draws collide all the time."""
     words = random.Random(0).choices([f"w{i}" for i in range(TINY_WORDS)], k=5000)
@@ -89,10 +95,106 @@ def tiny_corpus():
     return corpus
 
 
-class WordsOfMinibatch:
-    """A function for `sgd`: functions that draw for themselves, on the words of each minibatch.
+# ------------------------------------------------------------------------------------- the check
+def check(functions, dataset, D, fast_loss):
+    """Compare functions with the fast path, or with themselves, for vectors of dimension D.
 
-    A stream that draws from the same state of `random` tells which words these are.
+    Returns two texts, "" for right functions: how they differ, and why the words of a minibatch are
+    not enough to train them on. The dataset's subsample has to be drawn already; both generators
+    are left as they are. Raises UserError if a function fails.
+    """
+    with random_restored():
+        tiny = tiny_corpus()
+        found = [
+            compare(functions, dataset, min(D, LARGEST_DIMENSION), fast_loss),
+            compare(functions, tiny, D, fast_loss),
+        ]
+        if fast_loss is None:
+            found.append((compare_with_itself(functions, tiny), ""))
+    return tuple(next(filter(None, texts), "") for texts in zip(*found))
+
+
+def compare(functions, corpus, D, fast_loss):
+    """Do what `check` does for one minibatch; without a fast loss its draws alone are compared."""
+    vectors, begin = some_vectors(corpus, D), random.getstate()
+    minibatch = draw(functions, corpus)
+    end, given = random.getstate(), vectors.copy()
+    random.setstate(begin)
+    loss, gradient = functions(corpus.tokens(), given, corpus)
+    actual = loss, gradient.copy()  # the functions may use their array again
+    if random.getstate() != end:
+        return ("it samples differently from the assignment",) * 2
+    if not np.array_equal(given, vectors):
+        return ("it changes the vectors that it is given",) * 2
+
+    needs_all = "it needs more than the words of a minibatch"
+    random.setstate(begin)
+    with contextlib.suppress(UserError):
+        loss, gradient = on_words_of(minibatch, functions, vectors, corpus)
+        if not difference(actual, loss, *gradient, corpus.words):
+            needs_all = ""
+    if fast_loss is None:
+        return "", needs_all
+    loss, gradient = fast_loss(vectors, minibatch)
+    return difference(actual, loss, *gradient, corpus.words), needs_all
+
+
+def some_vectors(corpus, D):
+    """Return vectors (2V, D) that show mistakes."""
+    return np.random.default_rng(0).normal(scale=0.5, size=(2 * len(corpus.words), D))
+
+
+def draw(functions, corpus):
+    """Draw the `Minibatch` that right functions would draw."""
+    windows = BulkSampler(corpus, functions.window, functions.n_negatives).draw(BATCH_SIZE)
+    return lay_out(windows, len(corpus.words), BATCH_SIZE)[0]
+
+
+def compare_with_itself(functions, corpus):
+    """Say that the gradient is not the slope of the loss, or the loss at the start wrong; or ""."""
+    vectors, V, K = some_vectors(corpus, 2), len(corpus.words), functions.n_negatives
+    rows, begin = [0, 1, V, V + 1], random.getstate()  # the words are all alike
+
+    def f(some):
+        vectors[rows] = some
+        loss, gradient = functions(corpus.tokens(), vectors, corpus)
+        return loss, gradient[rows]
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            gradcheck_naive(f, vectors[rows], "the gradient")
+    except AssertionError as error:
+        return " ".join(str(error).split()).rstrip(".")
+    random.setstate(begin)
+    n_pairs = len(draw(functions, corpus).pair_centers)
+    random.setstate(begin)
+    loss, _ = functions(corpus.tokens(), np.zeros_like(vectors), corpus)
+    of_pair = (K + 1) * np.log(2) if K else np.log(V)
+    return differ("the loss at the start", loss, n_pairs / BATCH_SIZE * of_pair)
+
+
+def difference(actual, loss, rows, values, words):
+    """Say where loss or gradient (2V, D) differ most from these, or ""; rows not named are zero."""
+    expected = np.zeros_like(actual[1])
+    expected[rows] = values
+    distances = np.abs(actual[1] - expected)
+    distances[np.isnan(distances)] = np.inf
+    row, column = np.unravel_index(np.argmax(distances), distances.shape)
+    kind = "outside" if row >= len(words) else "centre"
+    what = f"the {kind} gradient at {words[row % len(words)]!r}"
+    pair = actual[1][row, column], expected[row, column]
+    return differ("the loss of a minibatch", actual[0], loss) or differ(
+        what, *pair, np.abs(expected).max()
+    )
+
+
+# ------------------------------------------------------------------------------------- training
+class WordsOfMinibatch:
+    """A function for `sgd`: the functions on just the words of each minibatch.
+
+    An iteration touches some 1,250 of the treebank's 39,078 rows, but the functions return dense
+    gradients, which cost five times as much. The functions draw for themselves; a stream that draws
+    from the same state of `random` tells which words these will be.
     """
 
     def __init__(self, functions, dataset, stream):
@@ -115,16 +217,9 @@ def on_words_of(minibatch, functions, wordVectors, dataset):
     rows = np.concatenate((words, V + words))
     numbers = {word: number for number, word in enumerate(words.tolist())}
     tokens = {dataset.words[word]: number for word, number in numbers.items()}
-    loss, gradient = functions(tokens, wordVectors[rows], FewWords(dataset, numbers))
+    few = SimpleNamespace(
+        getRandomContext=dataset.getRandomContext,
+        sampleTokenIdx=lambda: numbers[dataset.sampleTokenIdx()],
+    )
+    loss, gradient = functions(tokens, wordVectors[rows], few)
     return loss, (rows, gradient)
-
-
-class FewWords:
-    """A dataset that draws what another one draws, and has other numbers for some of its words."""
-
-    def __init__(self, dataset, numbers):
-        self._dataset, self._numbers = dataset, numbers
-        self.getRandomContext = dataset.getRandomContext
-
-    def sampleTokenIdx(self):
-        return self._numbers[self._dataset.sampleTokenIdx()]

@@ -30,8 +30,7 @@ def check_sgd(sgd):
         what = "returns nothing" if x is None else "does not move x"
         raise UserError(f"sgd.py: sgd {what}; is the step written yet?")
     if not isinstance(x, np.ndarray) or x.shape != start.shape:
-        what = " ".join(repr(x).split())[:60]
-        raise UserError(f"sgd.py: sgd should return an array in the shape of x0, not {what}")
+        raise UserError("sgd.py: sgd should return x and nothing else, an array in the shape of x0")
     wrong = f"a step of 0.1 * [2, -4] leads from [1, -2] to {x[0].tolist()}, not [0.8, -1.6]"
     return "" if np.allclose(x, 0.8 * start) else wrong
 
@@ -58,9 +57,9 @@ def train_as_the_course_does(sgd, f, x0, settings, folder, progress):
     start = newest(folder) or 0
     if start > settings.iterations:
         raise CheckpointsInTheWay(f"sgd.py would resume from iteration {start:,}, after the last")
-    if start:
-        f(x0)  # it may draw the subsample, which comes before the checkpoint's state of `random`
     objective, before = DenseObjective(f, start, progress), os.getcwd()
+    if start:  # the first call may draw the subsample, and has to before `random` is put elsewhere
+        objective.evaluate(x0)
     os.chdir(folder)
     try:
         with reported("sgd.py"):
@@ -76,10 +75,7 @@ def train_as_the_course_does(sgd, f, x0, settings, folder, progress):
 
 
 class DenseObjective:
-    """A function for such an sgd: whole gradients, and `random` in step with every minibatch.
-
-    `progress` is told what this package's sgd would tell it.
-    """
+    """A function for such an sgd, which tells `progress` what this package's sgd would tell."""
 
     def __init__(self, f, start, progress):
         self._f, self._progress, self._iteration = f, progress, start
@@ -87,16 +83,21 @@ class DenseObjective:
 
     def __call__(self, x):
         self.tell(x)
-        self._loss, gradient = self._f(x)
-        getattr(self._f, "sync_random", lambda: None)()
+        self._loss, gradient = self.evaluate(x)
         self._iteration += 1
         if not math.isfinite(self._loss):
             raise Diverged(f"the loss is {self._loss} at iteration {self._iteration}")
+        return self._loss, gradient
+
+    def evaluate(self, x):
+        """Return loss and whole gradient at x, with `random` where drawing one by one leaves it."""
+        loss, gradient = self._f(x)
+        getattr(self._f, "sync_random", lambda: None)()
         if isinstance(gradient, tuple):
             rows, values = gradient
             gradient = np.zeros_like(x)
             gradient[rows] = values
-        return self._loss, gradient
+        return loss, gradient
 
     def tell(self, x, is_last=False):
         """Tell what the last iteration has led to: x."""

@@ -23,10 +23,9 @@ from common.progress import duration
 from common.python_random import random_restored
 from common.stopping import UserError
 from training import optimiser
-from training.check import check
 from training.fast.sampler import BulkSampler
 from training.fast.stream import MinibatchObjective, MinibatchStream
-from training.functions import Functions, WordsOfMinibatch
+from training.functions import Functions, WordsOfMinibatch, check
 
 FOLDER = Path(__file__).resolve().parents[1]
 
@@ -56,7 +55,7 @@ class Training:
     def prepare(self, dataset, worker=None, textbook=False):
         """Check word2vec.py and choose what trains; with `textbook` its own functions in any case.
 
-        Nothing else may draw from `random` between this and `run`. Returns the training.
+        Nothing else may draw from `random` between this and `run`.
         """
         settings, log, functions = self.settings, self._log, self._functions
         self._wordVectors = settings.initial_vectors(len(dataset.words))
@@ -91,19 +90,14 @@ class Training:
             log(f"Training with your word2vec.py{how}: about {duration(seconds)}")
         ours = is_right and self.has_our_sgd and not self._wrong_step
         self._in_checkpoints = settings.in_checkpoints(dataset, "" if ours else self._fingerprint)
-        return self
 
-    def run(self, folder, *watchers):
+    def run(self, folder, progress=lambda _: None):
         """Train, with checkpoints in a folder; returns the vectors (2V, D).
 
-        The watchers are called with a `sgd.Progress`. Raises `CheckpointsInTheWay` if none of the
+        `progress` is called with a `sgd.Progress`. Raises `CheckpointsInTheWay` if none of the
         checkpoints there can be used, `Diverged` if the learning rate is too large.
         """
         from threadpoolctl import threadpool_limits  # it comes with scikit-learn
-
-        def progress(progress):
-            for watch in watchers:
-                watch(progress)
 
         checkpoints.check_settings(folder, self._in_checkpoints, keep=not self.has_our_sgd)
         arguments = self._sgd, self._f, self._wordVectors, self.settings, folder, progress
