@@ -254,12 +254,12 @@ def check_loss(lossAndGradient, tests):
         gradcheck.gradcheck_naive(
             lambda v: lossAndGradient(v, o, U, DummyDataset())[:2],
             v_c,
-            f"gradient with respect to v_c (outside word {o})",
+            f"with respect to v_c (outside word {o})",
         )
         gradcheck.gradcheck_naive(
             lambda U: lossAndGradient(v_c, o, U, DummyDataset())[::2],
             U,
-            f"gradient with respect to U (outside word {o})",
+            f"with respect to U (outside word {o})",
         )
 
 
@@ -275,7 +275,7 @@ def check_skipgram(skipgram):
         gradcheck.gradcheck_naive(
             lambda vectors: word2vec_sgd_wrapper(skipgram, dummy_tokens, vectors, dataset, 5, loss),
             dummy_vectors,
-            f"gradient of a minibatch with {loss.__name__}",
+            f"minibatches with {loss.__name__}",
         )
         if loss is naiveSoftmaxLossAndGradient:
             check_values("grad_tests_softmax", skipgram, *dummies)
