@@ -1,9 +1,9 @@
 """The mathematics of a whole minibatch: both losses of the assignment and their gradients.
 
 Both functions return what `word2vec.word2vec_sgd_wrapper` returns for the same windows, the means
-over the windows of the loss (6) and its gradient, but only the rows of the gradient that are not
-zero. Numbers in brackets are formulas of the handout and of written.md; v_c, u_o and u_k are rows of
-`wordVectors`. Both functions compute in the precision of `wordVectors`.
+over the windows of the loss (6) and of its gradient, but only the rows of the gradient that are not
+zero. v_c, u_o and u_k are rows of `wordVectors`, whose precision is used. Numbers in brackets are
+formulas of the handout and of written.md.
 """
 
 import numpy as np
