@@ -62,9 +62,7 @@ def parse_options(arguments=None):
     option("--corpus", **path, help="train on this UTF-8 text, one sentence per line")
     option("--tokenise", action="store_true", help="separate punctuation from words")
     option("--min-count", type=count, metavar="N", help="ignore words rarer than this (default: 1)")
-    option(
-        "--repeats", type=count, metavar="N", help="repeat the text N times (default: 30)"
-    )
+    option("--repeats", type=count, metavar="N", help="repeat the text N times (default: 30)")
 
     option = parser.add_argument_group("training").add_argument
     for name, kind, metavar, what in (
