@@ -350,3 +350,16 @@ def test_what_cannot_be_read_costs_no_saves(novel, run_here):
         result = run_here(*files, "--output", out, "--fresh")
         assert result.returncode == 1
         assert (out / "saved_params_10.npy").exists()
+
+
+def test_a_word_unk_in_a_corpus_is_refused():
+    with pytest.raises(CorpusError, match="UNK"):
+        Corpus([["a", "UNK", "b"]])
+
+
+def test_a_corpus_knows_its_name_and_whether_it_is_the_treebank(tmp_path, sst):
+    path = tmp_path / "my.txt"
+    path.write_text("one two\n", encoding="utf-8")
+    assert (TextCorpus(path).name, TextCorpus(path).is_treebank) == ("my.txt", False)
+    treebank = StanfordSentiment(sst)
+    assert treebank.is_treebank and "Treebank" in treebank.name

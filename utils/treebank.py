@@ -15,6 +15,7 @@ import bisect
 import contextlib
 import functools
 import hashlib
+import os
 import random
 import re
 import sys
@@ -28,8 +29,10 @@ import numpy as np
 from common.files import read_lines
 from common.python_random import to_numpy, to_python
 from common.stopping import UserError
+from utils.get_datasets import ROTTEN_TOMATOES_FOLDER, SST_FOLDER
 
-DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
+DEFAULT_PATH = SST_FOLDER
+STAND_IN_NAME = "Rotten Tomatoes snippets (not the Stanford Sentiment Treebank)"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
 SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
 MAX_REPEATED = 30_000_000  # tokens before subsampling; the assignment's are 6.8 million
@@ -70,6 +73,8 @@ class Corpus:
     """
 
     source = "the corpus"  # what error messages call it
+    name = "the corpus"  # what pictures and other output call it
+    is_treebank = False  # whether this is the assignment's data, so that published numbers apply
 
     def __init__(self, sentences, tablesize=1000000, repeats=30, min_count=1):
         if tablesize < 1 or (repeats is not None and repeats < 1):
@@ -79,6 +84,10 @@ class Corpus:
         if not len(self._sentences.tokens):
             times = f" that occur {min_count} times" if min_count > 1 else ""
             raise CorpusError(f"{self.source} has no words{times}")
+        if UNKNOWN in self._index:
+            raise CorpusError(
+                f"{self.source} has a word {UNKNOWN}, the name of unknown words"
+            )
         self.repeats = repeats or fitting_repeats(len(self._sentences.tokens))
         self._index[UNKNOWN] = len(self._index)
         self.words = list(self._index)
@@ -229,6 +238,8 @@ class StanfordSentiment(Corpus):
     def __init__(self, path=None, tablesize=1000000, repeats=30):
         self.path = Path(DEFAULT_PATH if path is None else path)
         self.source = self.path / "datasetSentences.txt"
+        self.is_treebank = self.path.resolve() != ROTTEN_TOMATOES_FOLDER
+        self.name = "Stanford Sentiment Treebank" if self.is_treebank else STAND_IN_NAME
         super().__init__(
             (sentence.lower().split() for sentence in self._read_sentences()), tablesize, repeats
         )
@@ -330,6 +341,7 @@ class TextCorpus(Corpus):
 
     def __init__(self, path, tablesize=1000000, repeats=None, min_count=1, tokenise=False):
         self.source = path
+        self.name = os.fsencode(Path(path).name).decode("utf-8", "replace")
         split = split_off_punctuation if tokenise else str.split
         lines = (split(line.lower()) for _, line in read_lines(path, CorpusError))
         super().__init__(lines, tablesize, repeats, min_count)
