@@ -85,9 +85,7 @@ class Corpus:
             times = f" that occur {min_count} times" if min_count > 1 else ""
             raise CorpusError(f"{self.source} has no words{times}")
         if UNKNOWN in self._index:
-            raise CorpusError(
-                f"{self.source} has a word {UNKNOWN}, the name of unknown words"
-            )
+            raise CorpusError(f"{self.source} has a word {UNKNOWN}, the name of unknown words")
         self.repeats = repeats or fitting_repeats(len(self._sentences.tokens))
         self._index[UNKNOWN] = len(self._index)
         self.words = list(self._index)
