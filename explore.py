@@ -37,12 +37,7 @@ from common import checkpoints
 from common.files import read_lines, replacing
 from common.show import show
 from common.stopping import UserError
-from common.vectors import (
-    newest_checkpoint,
-    read_params,
-    read_text,
-    split_checkpoint,
-)
+from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
 from common.word_choice import ASSIGNMENT_WORDS, frequent_words
 
 AMONG = 5000  # words of a checkpoint that are neighbours; rarer ones are hardly trained
@@ -272,7 +267,7 @@ def page_data(options, vocabulary, n, candidates, query):
         "directions": encoded(directions(vectors, n, options.raw)[kept]),
         "among": n,
         "amongText": vocabulary.first(n),
-        "leftOut": [place[row] for row in set(range(n)) - set(candidates)],
+        "leftOut": sorted(set(range(n)) - set(candidates)),
         "top": options.top,
         "raw": options.raw,
         "groups": [[name, [place[row] for row in rows]] for name, rows in groups.items()],
@@ -301,24 +296,27 @@ def groups_to_draw(path, vocabulary):
 
     Otherwise the assignment's words, or if some of them are missing, frequent ones.
     """
-    known = set(vocabulary.words)
-    if path is None and known.issuperset(sum(ASSIGNMENT_WORDS.values(), [])):
-        groups = ASSIGNMENT_WORDS
-    elif path is None:
-        ranks = np.arange(len(vocabulary.words) + 1)[::-1]
-        groups = {"": frequent_words(SimpleNamespace(words=vocabulary.words, frequencies=ranks))}
-        groups = groups if len(groups[""]) > 1 else {"": vocabulary.words[:40]}
-    else:
-        lines = [line.split() for _, line in read_lines(path, UserError)]
-        words = [word if word in known else word.lower() for line in lines for word in line]
-        missing = [word for word in dict.fromkeys(words) if word not in known]
-        if missing:
-            print(f"Not in {vocabulary.source}, so not drawn: {' '.join(missing)}")
-        groups = {"": [word for word in dict.fromkeys(words) if word in known]}
-        if not groups[""]:
-            raise UserError(f"none of the words in {path} is in {vocabulary.source}")
     row = {word: i for i, word in enumerate(vocabulary.words)}
+    if path is not None:
+        groups = {"": words_in_file(path, row, vocabulary.source)}
+    elif all(word in row for words in ASSIGNMENT_WORDS.values() for word in words):
+        groups = ASSIGNMENT_WORDS
+    else:
+        ranked = SimpleNamespace(words=vocabulary.words, frequencies=np.arange(len(row) + 1)[::-1])
+        groups = {"": frequent_words(ranked) or vocabulary.words[:40]}
     return {name: [row[word] for word in words] for name, words in groups.items()}
+
+
+def words_in_file(path, known, source):
+    """Return the known words of a file, as they are or in lower case; prints the others."""
+    found = [word for _, line in read_lines(path, UserError) for word in line.split()]
+    found = dict.fromkeys(word if word in known else word.lower() for word in found)
+    missing = [word for word in found if word not in known]
+    if len(missing) == len(found):
+        raise UserError(f"none of the words in {path} is in {source}")
+    if missing:
+        print(f"Not in {source}, so not drawn: {' '.join(missing)}")
+    return [word for word in found if word in known]
 
 
 def frames_of(vocabulary):
@@ -352,6 +350,7 @@ def load_losses(folder, iterations):
     if losses is not None:
         wanted = np.isin(losses[:, 0], [n for n in iterations if n is not None])
         wanted[:: len(losses) // MOST_LOSSES + 1] = True
+        wanted &= np.isfinite(losses).all(axis=1)  # JSON has no others
         return losses[wanted][:, [0, 2]].tolist()
     found = []
     with contextlib.suppress(Exception):  # whatever sgd.py is there; the page does without a curve
@@ -382,11 +381,11 @@ def explore(options):
 
     source = f"{vocabulary.source}, {vectors.shape[1]} dimensions"
     print(f"{source}: neighbours among {vocabulary.first(n)}")
-    mean = f"any two of these words have {mean_cosine(vectors[:n]) + 0.0:.3f} on average"
-    if options.raw:
-        print(f"Plain cosines; {mean}\n")
-    else:
-        print(f"Cosines without the mean vector, which all words share: with it (--raw), {mean}\n")
+    mean = "is left in" if options.raw else "is taken out (--raw leaves it in)"
+    average = f"{mean_cosine(vectors[:n]) + 0.0:.3f}"
+    print(
+        f"The mean vector, which all words share, {mean}; with it, their mean cosine is {average}\n"
+    )
     found = directions(vectors, n, options.raw)
     results = [nearest(found, query, candidates, options.top) for query in queries]
     print(table([name_of(query, words) for query in queries], results, words))

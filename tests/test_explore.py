@@ -313,16 +313,23 @@ def test_words_of_a_file_are_drawn_and_missing_ones_told(command, tmp_path, vect
 
 
 def test_a_large_vocabulary_is_cut_to_five_megabytes(command, tmp_path):
-    words = [f"word{i}" for i in range(40_000)]
-    text = np.random.RandomState(0).randint(-9, 9, (40_000, 100)).astype(float)
-    write_text(tmp_path / "v.txt", words, text)
-    command("--vectors", tmp_path / "v.txt", "--html", "word39999", "--output", tmp_path)
-    size = (tmp_path / "word_vectors.html").stat().st_size
+    words = [f"word{i}" for i in range(8000)]
+    vectors = save_run(tmp_path, [*words, "UNK"], [5], 300)[5][7999::-1]
+    command("--output", tmp_path, "--html", "word0", "--among", 7000)
     data = data_of(tmp_path)
-    assert 4_500_000 < size < 5_000_000 and "40,000" in data["size"]
-    assert data["words"] == [*words[: data["among"]], "word39999"]
-    expected = explore.directions(text, data["among"])[: data["among"]].ravel()
+    assert 4_500_000 < (tmp_path / "word_vectors.html").stat().st_size < 5_000_000
+    assert "8,000" in data["size"]
+    n = data["among"]
+    assert data["words"] == [*words[: -n - 1 : -1], "word0"]  # the most trained, and what is asked
+    expected = explore.directions(vectors, n)[:n].ravel()
     assert np.array_equal(data["directions"][: len(expected)], expected)
+
+
+def test_of_many_checkpoints_the_slider_has_some_and_the_newest(command, tmp_path):
+    save_run(tmp_path, ["a", "b", "UNK"], range(1, 201))
+    command("--output", tmp_path, "--html")
+    iterations = data_of(tmp_path)["iterations"]
+    assert len(iterations) <= 41 and iterations[-1] == 200
 
 
 # ------------------------------------------------------------------------------------- trouble
