@@ -13,7 +13,6 @@ import pickle
 import random
 import sys
 import traceback
-import warnings
 
 import numpy as np
 
@@ -28,16 +27,15 @@ def work(task, report):
     sys.argv = [f"{task['module']}.py"]  # for a submission that parses them when it is imported
     print_failed_checks()
     module, failure = import_as_far_as_it_goes(task["module"], home)
-    try:
-        function = getattr(module, task["function"])
-    except AttributeError as error:
-        report(failure=failure or describe(error, home))
+    function = getattr(module, task["function"], None)
+    if function is None:
+        report(missing=True, imported=failure)
         return
     if task["module"] == "word2vec" and not hasattr(module, "getNegativeSamples"):
         module.getNegativeSamples = get_negative_samples  # the course gives it
     for call in task["calls"]:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        arguments, complaints = [], []  # of NumPy's, about infinity and what is no number
+        with np.errstate(all="call", under="ignore", call=lambda *what: complaints.append(what)):
             try:
                 enter_folder(home, call)
                 arguments = [build(value) for value in call["args"]]
@@ -54,7 +52,8 @@ def work(task, report):
         report(
             outputs=outputs + [plain(read(name)) for name in call.get("reads", ())],
             after=[plain(a) if isinstance(a, np.ndarray) else None for a in arguments],
-            warnings=[str(warning.message)[:100] for warning in caught[:5]],
+            overflowed=bool(complaints),
+            drawn=sum(a.drawn for a in arguments if isinstance(a, ScriptedDataset)),
             imported=failure,
         )
 
@@ -170,15 +169,18 @@ def plain(value):
 
 
 def describe(error, home):
-    """An exception in a line or two, with the place in the submission's own files."""
+    """An exception: its class, its place in the submission's own files, and both in a line or two."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if os.path.dirname(frame.filename) == home]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
     text = text.replace(home + os.sep, "")  # which has another name each time
-    if own and not isinstance(error, SyntaxError):
-        frame = own[-1]
-        text += f"  ({os.path.basename(frame.filename)}, line {frame.lineno}: {frame.line})"
-    return text[:1000]
+    file, line = own[-1][:2] if own else (None, None)
+    if isinstance(error, SyntaxError):
+        file, line = error.filename, error.lineno
+    elif own:
+        text += f"  ({os.path.basename(file)}, line {line}: {own[-1].line})"
+    file = file and os.path.basename(file)
+    return {"kind": type(error).__name__, "file": file, "line": line, "text": text[:1000]}
 
 
 # ------------------------------------------------------------------------------------------- inputs
@@ -194,13 +196,14 @@ class ScriptedDataset:
     """Stands for the data set: draws what the grader has decided."""
 
     def __init__(self, draws):
-        self._draws = iter(draws)
-        self._n = len(draws)
+        self._draws = draws
+        self.drawn = 0
 
     def sampleTokenIdx(self):
-        for index in self._draws:
-            return index
-        raise RuntimeError(f"sampleTokenIdx() was called more than {self._n} times")
+        if self.drawn == len(self._draws):
+            raise RuntimeError(f"sampleTokenIdx() was called more than {self.drawn} times")
+        self.drawn += 1
+        return self._draws[self.drawn - 1]
 
 
 def made_up_loss(tables):
@@ -217,16 +220,27 @@ def made_up_loss(tables):
     return lossAndGradient
 
 
+def objective(f):
+    """An f of x that says what has happened if there is no x."""
+
+    def of_x(x):
+        if x is None:
+            raise TypeError("x is None: is a line with return missing where the step is made?")
+        return f(x)
+
+    return of_x
+
+
 def quadratic(tables):
     """f(x) = sum(a (x - b)^2) / 2 and its gradient."""
     a, b = np.array(tables["a"]), np.array(tables["b"])
-    return lambda x: (float(np.sum(a * (x - b) ** 2) / 2), a * (x - b))
+    return objective(lambda x: (float(np.sum(a * (x - b) ** 2) / 2), a * (x - b)))
 
 
 def linear(slope):
     """f(x) = sum(g x) and its gradient."""
     g = np.array(slope)
-    return lambda x: (float(g @ x), g.copy())
+    return objective(lambda x: (float(g @ x), g.copy()))
 
 
 def noisy(task):
@@ -238,7 +252,7 @@ def noisy(task):
         r = random.random()
         return float(r * (g @ x)), r * g
 
-    return f
+    return objective(f)
 
 
 BUILDERS = {

@@ -24,6 +24,7 @@ its folder are gone.
 
 import contextlib
 import ctypes
+import enum
 import importlib.util
 import json
 import os
@@ -122,6 +123,33 @@ class Outcome(NamedTuple):
     events: list  # of dict, as yet unchecked
     ending: str | None  # None if it came to its end
     output: str  # the last of what it printed
+    timed_out: bool = False  # whether it ran out of time, on the processor or by the clock
+
+
+class Wall(enum.Enum):
+    """What protects the teacher, and other students, from a submission."""
+
+    NAMESPACES = "The code ran in a sandbox of its own."
+    OTHER_USER = "The code ran as another user."
+    NONE = "The code ran under your own account, without a sandbox: grade only code that you trust."
+
+    @property
+    def sentence(self):
+        """What protected the teacher, for the report."""
+        return self.value
+
+
+def find_wall():
+    """The best `Wall` that this system allows."""
+    root = sys.platform == "linux" and os.geteuid() == 0 and public_folder()
+    return Wall.OTHER_USER if root else Wall.NONE
+
+
+def advice_for(wall):
+    """How to get the best wall, in a sentence; empty if that is this one."""
+    if wall is Wall.NAMESPACES:
+        return ""
+    return "There is no sandbox: bubblewrap is not installed (apt install bubblewrap)."
 
 
 class Sandbox:
@@ -137,8 +165,8 @@ class Sandbox:
         Of the submission; there may be others in the folder that it lies in.
     """
 
-    def __init__(self, limits=None, adopt=False, path=None):
-        self.limits = limits or Limits()
+    def __init__(self, limits=None, wall=None, adopt=False, path=None):
+        self.limits, self.wall = limits or Limits(), wall or find_wall()
         self.secrets = secrets_around(path)
         self.seen = []
         self._headless = set()
@@ -201,7 +229,7 @@ class Sandbox:
                 f"submissions cannot be run here: {fault}. Grade with a Python that every user can "
                 "read, such as the system's own, and the packages of autograder/requirements.txt"
             )
-        return Outcome(events[1:], ending, output)
+        return Outcome(events[1:], ending, output, self._timed_out)
 
     def _limits(self):
         """The limits that the child sets itself."""
@@ -265,6 +293,7 @@ class Sandbox:
     def _watch(self, child, work, pipes, arrived):
         """Read along until the child ends, or must; how it ended, or None if it ended well."""
         began = looked = time.monotonic()
+        self._timed_out = True
         seconds, ready = START, False
         with selectors.DefaultSelector() as selector:
             for pipe in pipes:
@@ -278,6 +307,7 @@ class Sandbox:
                         selector.unregister(key.fileobj)
                 now = time.monotonic()
                 if arrived:
+                    self._timed_out = False
                     return "the grader was stopped"
                 if not ready and b"\n" in pipes[child.stdout].data:
                     began, seconds, ready = now, 2 * self.limits.seconds, True
@@ -287,7 +317,9 @@ class Sandbox:
                     looked = now
                     excess = self._excess(work)
                     if excess:
+                        self._timed_out = False
                         return excess
+        self._timed_out = child.returncode == -signal.SIGXCPU
         return ending_of(child.returncode, self.limits)
 
     def _excess(self, work):

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from submissions import CORRECT
+from solutions import CORRECT
 
 if os.name != "posix":
     pytest.skip("needs a POSIX system", allow_module_level=True)
