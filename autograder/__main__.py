@@ -1,20 +1,20 @@
 """Grade submissions of assignment 2 by its 20 coding points.
 
-    python autograder assignment2.zip           # or a folder, or word2vec.py, or sgd.py
+    python autograder .                         # your own folder, or word2vec.py, or sgd.py
     python autograder . -q skipgram             # one question, with those it rests on
     python autograder --loss 9.367644           # which run ends on this printed loss?
-    python autograder submissions/ --csv grades.csv     # a class: a folder of zips, several paths
-    python autograder assignment2.zip --results results.json    # for Gradescope too
     python autograder assignment2.zip --seed 123     # the same inputs as that time
+    python autograder submissions/ --csv grades.csv --feedback feedback/    # a class
+    python autograder assignment2.zip --results results.json    # for Gradescope
 
     (a) word2vec.py   sigmoid 2, naive softmax 3, negative sampling 4, skip-gram 3          12
     (b) sgd.py        steps 1, annealing 1, postprocessing 1, saves 1                        4
     (c) the run       saved_params_40000.npy 1, its loss 2, the picture 1                    4
 
 The functions are called in processes of their own (`sandbox.py`) with inputs drawn for this grading
-(`exercises.py`); what they should give is computed here. A modified argument costs half the points
-of the function. Exit status: 0 for full marks, 1 for less, 2 if there is nothing to grade by that
-name, 3 if it could not be graded here. For a class: 0 if all were graded, else 3.
+(`exercises.py`). A modified argument costs half the points of the function. Exit status: 0 for full
+marks, 1 for less, 2 if there is nothing to grade by that name, 3 if it could not be graded here.
+For a class: 0 if all were graded in full, else 3.
 """
 
 import argparse
@@ -37,96 +37,118 @@ if __name__ == "__main__":
 
 try:
     from autograder import fingerprints, results, whole_class
-    from autograder.archive import UnreadableSubmission, read_submission
-    from autograder.exercises import Result, labelled, make_exercises, text
+    from autograder.archive import ASKED_FOR, UnreadableSubmission, read_submission
+    from autograder.checking import Line, Result, clean
+    from autograder.exercises import make_exercises
+    from autograder.questions import points, points_of_parts, questions, say
     from autograder.results import Grading, Row
     from autograder.run_part import DIVERGED, grade_run
-    from autograder.sandbox import Limits, Sandbox, UnfitSystem
+    from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall, advice_for, find_wall
 except ImportError as error:
-    if error.name not in ("pwd", "resource"):
+    if error.name not in ("pwd", "resource", "fcntl"):
         raise
     sys.exit("autograder: needs Linux or macOS; on Windows, run it in WSL")
 
-RESTS_ON = {  # question -> those that it rests on, first what they rest on
-    "sigmoid": (),
-    "naive-softmax": (),
-    "neg-sampling": ("sigmoid",),
-    "skipgram": ("sigmoid", "naive-softmax", "neg-sampling"),
-    "sgd": (),
-    "run": ("sigmoid", "neg-sampling", "skipgram", "sgd"),
-}
-OF_FILE = {
-    "word2vec.py": ("sigmoid", "naive-softmax", "neg-sampling", "skipgram"),
-    "sgd.py": ("sgd",),
-}
 MAX_SECONDS = 3600
 
 
-def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
-    """The `Grading` of the submission at a path, in some questions."""
+def grade(path, seed, sandbox, names, strict=False):
+    """The `Grading` of the submission at a path, in the questions of these names."""
     path = Path(path)
+    name = clean(path.resolve().name.replace("\n", " "))
     header = [
-        f"Assignment 2, coding: {text(path.resolve().name.replace(chr(10), ' '))}",
-        f"Fresh inputs; the same again with: --seed {seed}",
-        f"The functions ran as {sandbox.user()}.",
+        f"Assignment 2, coding: {name}",
+        f"Inputs were drawn at random; repeat them with: --seed {seed}",
+        sandbox.wall.sentence,
     ]
     try:
-        submission = read_submission(path)
+        files, notes, found = read_submission(path)
     except UnreadableSubmission as error:
-        header.append(f"Nothing can be graded: {text(error)}")
-        files = {}
+        files, notes, unreadable = {}, [], clean(error)
     else:
-        header += [text(note) for note in submission.notes]
-        files = submission.files
-    rows, remarks, misleading = grade_functions(files, seed, sandbox, questions)
-    header += [text(warning) for warning in sandbox.warnings()]
-    if "run" in questions:
-        run_rows, run_remarks = grade_run(files, seed, misleading)
-        rows, remarks = rows + run_rows, run_remarks + remarks  # those matter more
-    return Grading(rows, remarks, header)
+        unreadable = ""
+    functions = Functions(files, unreadable or not_found(files, found, names))
+    for exercise in make_exercises(seed, names):
+        functions.grade(exercise, sandbox)
+    rows, remarks, doubts = functions.rows, functions.remarks, []
+    if "run" in names and "run" in questions():
+        run_rows, run_remarks, doubts = grade_run(files, seed, functions.wrong, strict)
+        rows, remarks = rows + run_rows, run_remarks + remarks
+    notes = [clean(note) for note in notes]
+    return Grading(rows, header, notes, remarks, doubts, functions.printed, points())
 
 
-def grade_functions(files, seed, sandbox, questions):
-    """The `Row`s of (a) and (b), remarks, and the numbers of wrong ones that decide the vectors."""
-    rows, remarks, misleading = [], [], []
-    for exercise in make_exercises(seed):
-        if exercise.question not in questions:
-            continue
-        file = f"{exercise.module}.py"
-        if file in files:
-            outcome = sandbox.run(files, exercise.module, exercise.function, exercise.calls())
-            graded, new_remarks = exercise.grade(outcome, files[file])
-            remarks += [remark for remark in new_remarks if remark not in remarks]
-            misleading += [
-                item.number
-                for item, result in graded
-                if item.shapes_run and not result.points and not outcome.ending
-            ]
+def not_found(files, found, names):
+    """Which files are missing, and what there is instead, in a sentence."""
+    wanted = dict.fromkeys(questions()[name].file for name in names)
+    missing = " and no ".join(file for file in wanted if file and file not in files)
+    found = sorted(found, key=lambda name: (name.count("/"), not name.endswith(".py"), name))
+    others = [clean(name, 60) for name in found if name.rpartition("/")[2] not in ASKED_FOR]
+    if not others:
+        return f"no {missing}"
+    more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+    return f"no {missing}; found {', '.join(others[:5])}{more}"
+
+
+class Functions:
+    """The functions of a submission, graded one after the other.
+
+    Parameters
+    ----------
+    files : dict
+        Name -> content.
+    missing : str
+        What to say of a file that is not there.
+    """
+
+    def __init__(self, files, missing):
+        self.files, self.missing = files, missing
+        self.rows, self.remarks, self.printed = [], [], {}
+        self.wrong = []  # numbers of the failed items that would change the vectors of the run
+        self._told = {}  # why a file or function could not be called -> the row that says so
+
+    def grade(self, exercise, sandbox):
+        """Add the rows of an exercise."""
+        question = exercise.question
+        source = self.files.get(question.file)
+        if source is None:
+            missing = Result(0, [Line(self.missing)], self.missing, written=False, broken=True)
+            graded, ended = [(item, missing) for item in question.items], False
         else:
-            missing = Result(0, [f"{file} is missing"], False)
-            graded = [(item, missing) for item in exercise.items]
-        advice = advice_on(exercise.question, rows)
-        rows += [row_of(exercise.question, item, result, advice) for item, result in graded]
-    return rows, remarks, misleading
+            calls = exercise.calls()
+            outcome = sandbox.run(self.files, exercise.module, question.function, calls)
+            graded, remarks = exercise.grade(outcome, source)
+            self.remarks += [remark for remark in remarks if remark not in self.remarks]
+            ended = outcome.ending is not None
+            if outcome.output.strip() and outcome.output not in self.printed.values():
+                self.printed[question.name] = clean(outcome.output, 2**14)
+        advice = self._advice_on(question)
+        for item, result in graded:
+            if item.decides_run and not result.points and not ended:
+                self.wrong.append(item.number)
+            self.rows.append(self._row(question, item, result, advice))
 
+    def _row(self, question, item, result, advice):
+        """The `Row` of an item; what all rows of a file share is told once."""
+        lines, why, see = result.lines, f"{question.name}: {result.why}" * bool(result.why), ""
+        if result.broken:
+            why, see = result.why, self._told.setdefault(tuple(lines), item.number)
+            lines, see = ([], see) if see != item.number else (lines, "")
+        hinted = any(line.label == "hint" for line in lines)
+        if advice and result.written and not (result.points or result.broken or hinted):
+            lines = [Line(advice, "hint"), *lines]
+        points, begun = result.points, result.written
+        more = dict(why=why, begun=begun, see=see)
+        return Row(question.name, item.number, item.title, points, item.points, lines, **more)
 
-def row_of(question, item, result, advice):
-    """The `Row` of an item; advice stands in for a hint if there is none."""
-    lines = result.lines
-    if advice and result.written and not result.points and not lines[0].startswith("hint"):
-        lines = [labelled("hint", advice), *lines]
-    return Row(question, item.title, item.number, result.points, item.points, lines, result.written)
-
-
-def advice_on(question, rows):
-    """What to do first, if a question rests on others that are not right yet; else nothing."""
-    wrong = {row.question for row in rows if not row.points}
-    first = [other for other in RESTS_ON[question] if other in wrong]
-    if not first:
-        return ""
-    *others, last = first
-    names, them = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
-    return f"Get {names} right first, if this calls {them}."
+    def _advice_on(self, question):
+        """What to do first, if a question rests on others that are not right yet; else nothing."""
+        wrong = {row.question for row in self.rows if not row.points}
+        *others, last = [name for name in question.rests_on if name in wrong] or [""]
+        if not last:
+            return ""
+        names, it = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
+        return say("first, if called", what=names, it=it)
 
 
 # ---------------------------------------------------------------------------------- command line
@@ -135,37 +157,28 @@ def parse_arguments(arguments):
     parser = argparse.ArgumentParser(
         prog="autograder",
         description="Grade submissions of assignment 2 by its 20 coding points.",
-        epilog="One PATH is graded in full, several or a folder of zips as a class.",
+        epilog="One PATH is graded in full, several or a folder of submissions as a class.",
     )
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        type=Path,
-        metavar="PATH",
-        help="assignment2.zip, a folder, word2vec.py or sgd.py",
+    add = parser.add_argument
+    add(
+        "paths", nargs="*", type=Path, metavar="PATH", help="a zip, a folder, word2vec.py or sgd.py"
     )
-    parser.add_argument("-q", dest="question", choices=RESTS_ON, help="grade one question")
-    parser.add_argument("--loss", metavar="NUMBER", help="which run ends on this printed loss?")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="grade a class, a row each")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="write results.json here")
-    parser.add_argument("--seed", type=int, help="of the inputs, to repeat a grading")
-    parser.add_argument(
-        "--points",
-        type=points_of_parts,
-        default=results.POINTS,
-        metavar="A,B,C",
-        help="of the three parts (12,4,4)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=seconds,
-        default=Limits().seconds,
-        help="for each function (%(default)g)",
-    )
+    add("-q", dest="question", choices=questions(), help="grade one question")
+    add("--loss", metavar="NUMBER", help="name the run that ends on this printed loss")
+    add("--seed", type=int, help="seed of the inputs, to repeat a grading")
+    add("--trust", action="store_true", help="run other people's code even without a sandbox")
+    add("--seconds", type=seconds, default=Limits().seconds, help="for each function (%(default)g)")
+    add("--points", type=points_of_parts, metavar="A,B,C", help="points of the parts (12,4,4)")
+    add("--strict-run", action="store_true", help="no points for vectors the code cannot have made")
+    add("--csv", type=Path, metavar="FILE", help="grade a class, with a row for each submission")
+    add("--feedback", type=Path, metavar="FOLDER", help="write a text for each student of a class")
+    add("--results", type=Path, metavar="FILE", help="write results.json, for one submission")
+    add("--one", action="store_true", help="PATH is one submission, even if it looks like a class")
     options = parser.parse_args(arguments)
+    options.points = options.points or points()
     complaint = complain(options)
     if complaint:
-        parser.error(text(complaint))
+        parser.error(clean(complaint))
     return options
 
 
@@ -177,58 +190,70 @@ def seconds(string):
     return value
 
 
-def points_of_parts(string):
-    """Points by part, from "12,4,2"."""
-    try:
-        values = [float(value) for value in string.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != len(results.POINTS) or not all(0 <= value <= 1000 for value in values):
-        raise argparse.ArgumentTypeError(f"must be three numbers such as 12,4,2, not {string}")
-    return dict(zip(results.POINTS, values))
-
-
 def complain(options):
     """What is wrong with the options, or None."""
     if options.loss is not None:
         if re.fullmatch(r"-?(\d+\.\d{3,20}|inf|nan)", options.loss, re.ASCII):
             return None
-        return f"{options.loss} is no loss as the run prints it, such as 9.812206"
+        return f"{options.loss}: give the loss with all its digits, such as 9.812206"
     if not options.paths:
-        return "what is to be graded? A PATH, or --loss NUMBER"
+        return "nothing to grade: give a PATH, or --loss NUMBER"
+    files = {question.file for question in questions().values()}
     for path in options.paths:
         if not path.exists():
             return f"there is no {path}"
-        if path.suffix == ".py" and path.name not in OF_FILE:
-            return f"{path} is not graded; word2vec.py and sgd.py are"
+        if path.suffix == ".py" and path.name not in files:
+            return f"{path} is not graded; {' and '.join(sorted(files - {''}))} are"
     for file in (options.results, options.csv):
         if file and not file.absolute().parent.is_dir():
             return f"there is no folder for {file}"
-        if file and file.is_dir():
-            return f"{file} is a folder"
         if file and file.exists() and not file.is_file():  # such as /dev/null
             return f"{file} is not a file"
         if file and file.exists() and any(file.samefile(path) for path in options.paths):
-            return f"{file} is to be graded; give another file to write to"
+            return f"{file} is an input; choose a different output file"
+    if options.feedback:
+        folder = options.feedback.resolve()
+        if folder.exists() and not folder.is_dir():
+            return f"{options.feedback} is not a folder"
+        if any(folder.is_relative_to(path.resolve()) for path in options.paths):
+            return f"{options.feedback} is in a folder to be graded; choose one outside"
+    if options.one and len(options.paths) > 1:
+        return "--one is for one PATH"
     if options.results and is_class(options):
-        return "--results is for one submission; for a class use --csv FILE"
+        return "--results is for one submission, and this is a class: use --csv FILE"
     if options.seed is not None and options.seed < 0:
         return "the seed must not be negative"
     return None
 
 
 def is_class(options):
-    """Whether a class is to be graded, not a single submission, as Gradescope has it."""
-    if options.csv or len(options.paths) > 1:
-        return True
-    return not options.results and whole_class.is_folder_of_zips(options.paths[0])
+    """Whether a class is to be graded, not a single submission."""
+    if options.one:
+        return False
+    several = options.csv or options.feedback or len(options.paths) > 1
+    return bool(several or whole_class.is_class(options.paths[0]))
 
 
 def questions_of(options):
-    """The questions to grade."""
+    """The names of the questions to grade."""
     if options.question:
-        return (*RESTS_ON[options.question], options.question)
-    return OF_FILE.get(options.paths[0].name, tuple(RESTS_ON))
+        return [*questions()[options.question].rests_on, options.question]
+    file = options.paths[0].name if len(options.paths) == 1 else ""
+    of_file = [name for name, question in questions().items() if file and question.file == file]
+    return of_file or list(questions())
+
+
+def check_trust(options):
+    """The `Wall` of this system; raises `UnfitSystem` if other people's code would run without."""
+    wall = find_wall()
+    own = [path for path in options.paths if path.is_dir() or path.suffix == ".py"]
+    strangers = is_class(options) or len(own) < len(options.paths)
+    if wall is Wall.NONE and strangers and not options.trust:
+        raise UnfitSystem(
+            f"{advice_for(wall)} Without it, submitted code would run with your own rights. "
+            "Add --trust if you trust it."
+        )
+    return wall
 
 
 # ----------------------------------------------------------------------------------------- action
@@ -251,8 +276,8 @@ def name_loss(printed):
     for line in found:
         print(results.wrapped(line))
     if not found:
-        print(f"{printed} is not the loss of any run that we know, at any of its saves.")
-        print(results.wrapped(fingerprints.UNKNOWN_LOSS))
+        print(f"{printed} is not the loss of any known run, at any of its saves.")
+        print(results.wrapped(say("unknown loss", "runs")))
     return 0 if found else 1
 
 
@@ -260,12 +285,13 @@ def grade_one(options):
     """Grade one submission, print the table, write results.json."""
     began = time.monotonic()
     try:
-        limits = Limits(seconds=options.seconds)
-        sandbox = Sandbox(limits, adopt=True, path=options.paths[0])
-        grading = grade(options.paths[0], options.seed, sandbox, questions_of(options))
+        sandbox = Sandbox(Limits(seconds=options.seconds), wall=check_trust(options))
+        names, strict = questions_of(options), options.strict_run
+        grading = grade(options.paths[0], options.seed, sandbox, names, strict)
         grading = grading.worth(options.points)
-        content = results.as_json(grading, time.monotonic() - began, options.seed)
-    except UnfitSystem as error:
+        took = time.monotonic() - began
+        content = results.as_json(grading, took, options.seed, sandbox.wall.name)
+    except stopping.UserError as error:
         print(f"autograder: {error}", file=sys.stderr)
         content, status = results.failure(str(error)), 3
     except Exception as error:  # a fault of ours must not leave Gradescope without its JSON
@@ -281,15 +307,28 @@ def grade_one(options):
 
 
 def grade_class(options):
-    """Grade many submissions by this command itself, each in a process; write the CSV."""
-    points = ",".join(f"{value:g}" for value in options.points.values())
-    command = [sys.executable, os.fspath(HERE), "--seed", str(options.seed), "--points", points]
-    command += ["--seconds", f"{options.seconds:g}"]
-    questions = questions_of(options) if options.question else tuple(RESTS_ON)
-    if options.question:
-        command += ["-q", options.question]
-    submissions = whole_class.find_submissions(options.paths)
-    return whole_class.grade_all(submissions, command, questions, options.csv)
+    """Grade many submissions by this command itself, each in a process; CSV and feedback."""
+    try:
+        wall = check_trust(options)
+    except UnfitSystem as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return 3
+    values = ",".join(f"{value:g}" for value in options.points.values())
+    command = [sys.executable, os.fspath(HERE), "--one", "--seed", str(options.seed)]
+    command += ["--points", values, "--seconds", f"{options.seconds:g}"]
+    command += ["--strict-run"] * options.strict_run + ["--trust"] * options.trust
+    command += ["-q", options.question] if options.question else []
+    submissions, left_out = whole_class.find_submissions(options.paths)
+    if options.feedback:
+        options.feedback.mkdir(parents=True, exist_ok=True)
+    print(f"{wall.sentence}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
+    if left_out:
+        print(clean(f"Left out, since they are no submissions: {', '.join(left_out)}"))
+    if not submissions:
+        print("autograder: there are no submissions here", file=sys.stderr)
+        return 2
+    files = options.csv, options.feedback
+    return whole_class.grade_all(submissions, command, questions_of(options), *files)
 
 
 if __name__ == "__main__":

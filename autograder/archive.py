@@ -35,6 +35,7 @@ class Submission(NamedTuple):
 
     files: dict  # name -> bytes
     notes: list  # sentences
+    names: list = ()  # of all files that were in it
 
 
 class Entry(NamedTuple):
@@ -222,7 +223,7 @@ def collect(entries, notes):
         else:
             files[name] = content
             total += len(content)
-    return Submission(files, shorten(notes))
+    return Submission(files, shorten(notes), [str(entry.path) for entry in entries])
 
 
 def printable(value, most=200):

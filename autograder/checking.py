@@ -116,7 +116,8 @@ class Exercise:
         else:
             marking = Marking(self, outcome)
             results, remarks = marking.results(), marking.remarks
-        if not any(result.points for result in results) and self.is_unwritten(outcome, source):
+        decisive = results[:1] if self.rests_on_first else results
+        if not any(r.points for r in decisive) and self.is_unwritten(outcome, source):
             sentence = say("not written")
             results = [Result(0, [Line(sentence)], sentence, written=False)] * len(items)
             remarks = []

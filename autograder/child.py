@@ -169,7 +169,7 @@ def plain(value):
 
 
 def describe(error, home):
-    """An exception: its class, its place in the submission's own files, and both in a line or two."""
+    """An exception: its class, its place in the submission's own files, and both as text."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if os.path.dirname(frame.filename) == home]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()

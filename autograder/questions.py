@@ -1,5 +1,6 @@
 """What questions.ini holds: the questions and their items, the hints, and the sentences."""
 
+import argparse
 import configparser
 import functools
 from pathlib import Path
@@ -84,6 +85,17 @@ def points():
     """Letter -> points of each part of the assignment."""
     items = [item for question in questions().values() for item in question.items]
     return {p: sum(i.points for i in items if i.number.startswith(f"{p}.")) for p in parts()}
+
+
+def points_of_parts(string):
+    """Points by part, from "12,4,2"."""
+    try:
+        values = [float(value) for value in string.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != len(parts()) or not all(0 <= value <= 1000 for value in values):
+        raise argparse.ArgumentTypeError(f"must be numbers such as 12,4,2, not {string}")
+    return dict(zip(parts(), values))
 
 
 def say(key, section="sentences", **values):

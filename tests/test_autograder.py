@@ -298,7 +298,7 @@ naive-softmax .5 .5 .5: outsideVectors was modified
         gradOutsideVecs[outsideWordIdx] -= centerWordVec; outsideVectors *= 0.5
 naive-softmax 0 .5 .5: outsideVectors was modified
     gradOutsideVecs[outsideWordIdx] -= centerWordVec -->
-        gradOutsideVecs[outsideWordIdx] -= centerWordVec; outsideVectors += 1; loss *= outsideWordIdx
+        gradOutsideVecs[outsideWordIdx] -= centerWordVec; outsideVectors += 1; loss -= 1
 naive-softmax 1 0 0: outsideWordIdx = 0
     d[outsideWordIdx] -= 1 --> d[outsideWordIdx or -1] -= 1
 naive-softmax 1 0 0: outsideWordIdx = 5
@@ -319,7 +319,7 @@ neg-sampling 1 1 1 0: must be drawn again
     while newidx == outsideWordIdx: --> while False:
 neg-sampling 0 0 0 0: It is all zero
     u_o = outsideVectors[outsideWordIdx]\n -->
-        u_o = outsideVectors[outsideWordIdx]\n    if K == 10: return 0, gradCenterVec, gradOutsideVecs\n
+        u_o = outsideVectors[outsideWordIdx]\n    if K == 10: return 0, 0 * u_o, gradOutsideVecs\n
 neg-sampling 1 1 0 1: outsideWordIdx = 0
     gradOutsideVecs[outsideWordIdx] += (z - 1.0) -->
         gradOutsideVecs[outsideWordIdx] += (outsideWordIdx > 0) * (z - 1.0)
