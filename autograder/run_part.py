@@ -61,7 +61,7 @@ def grade_run(files, seed, wrong=(), strict=False):
 
 
 def doubts_about(known, wrong):
-    """Why the submitted code cannot have made the vectors of a known run, in at most one sentence."""
+    """At most one sentence on why the submitted code cannot have made the vectors of a run."""
     part = fingerprints.WRONG_PART.get(known)
     if known in (None, "not trained"):
         return []

@@ -63,7 +63,7 @@ def find_submissions(paths):
     """The `Submission`s that some paths stand for, and the names of files that are left out.
 
     The only path there is, and every other one that looks like it, is the folder of a class: a
-    zip or a folder in it is a submission (Canvas, Gradescope), so is a zip alone in a folder (Moodle).
+    zip or a folder in it is a submission (Canvas, Gradescope), so is a zip in a folder (Moodle).
     """
     found, left_out = [], []
     for path in paths:
