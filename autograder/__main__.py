@@ -68,7 +68,7 @@ def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
     header = [
         f"Assignment 2, coding: {text(path.resolve().name.replace(chr(10), ' '))}",
         f"Fresh inputs; the same again with: --seed {seed}",
-        f"The functions ran as {sandbox.user()}.",
+        sandbox.wall.sentence,
     ]
     try:
         submission = read_submission(path)
@@ -79,7 +79,6 @@ def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
         header += [text(note) for note in submission.notes]
         files = submission.files
     rows, remarks, misleading = grade_functions(files, seed, sandbox, questions)
-    header += [text(warning) for warning in sandbox.warnings()]
     if "run" in questions:
         run_rows, run_remarks = grade_run(files, seed, misleading)
         rows, remarks = rows + run_rows, run_remarks + remarks  # those matter more
@@ -261,7 +260,7 @@ def grade_one(options):
     began = time.monotonic()
     try:
         limits = Limits(seconds=options.seconds)
-        sandbox = Sandbox(limits, adopt=True, path=options.paths[0])
+        sandbox = Sandbox(limits)
         grading = grade(options.paths[0], options.seed, sandbox, questions_of(options))
         grading = grading.worth(options.points)
         content = results.as_json(grading, time.monotonic() - began, options.seed)
