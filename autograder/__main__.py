@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 try:
     from autograder import fingerprints, results, whole_class
-    from autograder.archive import ASKED_FOR, UnreadableSubmission, read_submission
+    from autograder.archive import MODULES, PARAMS, UnreadableSubmission, read_submission
     from autograder.checking import Line, Result, clean
     from autograder.exercises import make_exercises
     from autograder.questions import points, points_of_parts, questions, say
@@ -72,7 +72,7 @@ def grade(path, seed, sandbox, names, strict=False):
         functions.grade(exercise, sandbox)
     rows, remarks, doubts = functions.rows, functions.remarks, []
     if "run" in names and "run" in questions():
-        run_rows, run_remarks, doubts = grade_run(files, seed, functions.wrong, strict)
+        run_rows, run_remarks, doubts = grade_run(files, seed, sandbox, functions.wrong, strict)
         rows, remarks = rows + run_rows, run_remarks + remarks
     notes = [clean(note) for note in notes]
     return Grading(rows, header, notes, remarks, doubts, functions.printed, points())
@@ -83,7 +83,8 @@ def not_found(files, found, names):
     wanted = dict.fromkeys(questions()[name].file for name in names)
     missing = " and no ".join(file for file in wanted if file and file not in files)
     found = sorted(found, key=lambda name: (name.count("/"), not name.endswith(".py"), name))
-    others = [clean(name, 60) for name in found if name.rpartition("/")[2] not in ASKED_FOR]
+    wanted = (*MODULES, PARAMS)
+    others = [clean(name, 60) for name in found if name.rpartition("/")[2] not in wanted]
     if not others:
         return f"no {missing}"
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""

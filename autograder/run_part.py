@@ -44,7 +44,7 @@ class NotGradable(UserError):
     """Parameters that cannot be graded; the message says why, to the student."""
 
 
-def grade_run(files, seed, wrong=(), strict=False):
+def grade_run(files, seed, sandbox=None, wrong=(), strict=False):
     """The `Row`s of the run, remarks that cost nothing, and doubts about where it comes from.
 
     `wrong` has the numbers of the items in which the submitted code is wrong in such a way that
@@ -57,7 +57,7 @@ def grade_run(files, seed, wrong=(), strict=False):
     doubts = doubts_about(known, wrong)
     if strict and doubts:
         rows = [row._replace(points=0, why="", lines=[*row.lines, Line(doubts[0])]) for row in rows]
-    return [*rows, grade_picture(files)], remarks, doubts
+    return [*rows, grade_picture(files, sandbox)], remarks, doubts
 
 
 def doubts_about(known, wrong):
@@ -222,7 +222,7 @@ def window_loss(params, corpus, seed, n_windows=WINDOWS):
     return float(losses.mean()), float(losses.std() / np.sqrt(n_windows))
 
 
-def grade_picture(files):
+def grade_picture(files, sandbox=None):
     """The `Row` of the picture: a PNG that can be shown."""
     pictures = sorted(name for name in files if name.endswith(".png"))
     name = "word_vectors.png" if "word_vectors.png" in pictures else next(iter(pictures), None)
@@ -230,7 +230,7 @@ def grade_picture(files):
         text = "no picture yet: python run.py draws word_vectors.png"
         return row("c.3", 0, text, "no picture", begun=False)
     try:
-        width, height = png_size(files[name])
+        width, height = png_size(files[name], sandbox)
     except NoPicture as error:
         return row("c.3", 0, f"{name} is not a PNG picture: {error}.")
     text = f"{name}, {width} x {height} pixels"

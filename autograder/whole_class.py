@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from autograder.archive import ASKED_FOR, is_clutter
+from autograder.archive import CLUTTER, MODULES, PARAMS
 from autograder.checking import clean
 from common.files import replacing
 
@@ -90,7 +90,7 @@ def find_submissions(paths):
 def visible(folder):
     """What is in a folder, sorted, without what macOS and Python leave there."""
     try:
-        return sorted(path for path in folder.iterdir() if not is_clutter(Path(path.name)))
+        return sorted(path for path in folder.iterdir() if not CLUTTER.search(f"{path.name}/"))
     except OSError:  # Whoever grades it will be told why.
         return []
 
@@ -102,14 +102,15 @@ def is_zip(path):
 
 def is_one(folder):
     """Whether a folder is a submission, by a file in it that is asked for."""
-    return any((folder / name).is_file() for name in ASKED_FOR)
+    return any((folder / name).is_file() for name in (*MODULES, PARAMS))
 
 
 def holds_submission(folder, deepest=3):
     """Whether there is a zip or a file that is asked for in a folder, or below it."""
     children = visible(folder)
-    return any(is_zip(child) or child.name in ASKED_FOR for child in children) or any(
-        holds_submission(child, deepest - 1) for child in children if deepest and child.is_dir()
+    return is_one(folder) or any(
+        is_zip(child) or (deepest and child.is_dir() and holds_submission(child, deepest - 1))
+        for child in children
     )
 
 
