@@ -7,12 +7,8 @@
     python autograder submissions/ --csv grades.csv --feedback feedback/    # a class
     python autograder assignment2.zip --results results.json    # for Gradescope
 
-    (a) word2vec.py   sigmoid 2, naive softmax 3, negative sampling 4, skip-gram 3          12
-    (b) sgd.py        steps 1, annealing 1, postprocessing 1, saves 1                        4
-    (c) the run       saved_params_40000.npy 1, its loss 2, the picture 1                    4
-
 The functions are called in processes of their own (`sandbox.py`) with inputs drawn for this grading
-(`exercises.py`). A modified argument costs half the points of the function. Exit status: 0 for full
+(`exercises.py`). What is asked, its points and hints are in questions.ini. Exit status: 0 for full
 marks, 1 for less, 2 if there is nothing to grade by that name, 3 if it could not be graded here.
 For a class: 0 if all were graded in full, else 3.
 """
@@ -44,6 +40,7 @@ try:
     from autograder.results import Grading, Row
     from autograder.run_part import DIVERGED, grade_run
     from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall, advice_for, find_wall
+    from common.files import check_apart, check_writable
 except ImportError as error:
     if error.name not in ("pwd", "resource", "fcntl"):
         raise
@@ -55,101 +52,83 @@ MAX_SECONDS = 3600
 def grade(path, seed, sandbox, names, strict=False):
     """The `Grading` of the submission at a path, in the questions of these names."""
     path = Path(path)
-    name = clean(path.resolve().name.replace("\n", " "))
-    header = [
-        f"Assignment 2, coding: {name}",
-        f"Inputs were drawn at random; repeat them with: --seed {seed}",
-        sandbox.wall.sentence,
-    ]
+    grading = Grading(
+        header=[
+            f"Assignment 2, coding: {clean(path.resolve().name).replace(chr(10), ' ')}",
+            f"Inputs were drawn at random; repeat them with: --seed {seed}",
+            sandbox.wall.sentence,
+        ],
+        points=points(),
+    )
     try:
-        files, notes, found = read_submission(path)
+        submission = read_submission(path)
+        files, missing = submission.files, not_found(submission, names)
+        grading.notes.extend(map(clean, submission.notes))
     except UnreadableSubmission as error:
-        files, notes, unreadable = {}, [], clean(error)
-    else:
-        unreadable = ""
-    functions = Functions(files, unreadable or not_found(files, found, names))
-    for exercise in make_exercises(seed, names):
-        functions.grade(exercise, sandbox)
-    rows, remarks, doubts = functions.rows, functions.remarks, []
+        files, missing = {}, clean(error)
+    wrong = grade_functions(grading, files, missing, make_exercises(seed, names), sandbox)
     if "run" in names and "run" in questions():
-        run_rows, run_remarks, doubts = grade_run(files, seed, sandbox, functions.wrong, strict)
-        rows, remarks = rows + run_rows, run_remarks + remarks
-    notes = [clean(note) for note in notes]
-    return Grading(rows, header, notes, remarks, doubts, functions.printed, points())
+        rows, remarks, doubts = grade_run(files, seed, sandbox, wrong, strict)
+        grading.rows.extend(rows)
+        grading.remarks[:0] = remarks
+        grading.doubts.extend(doubts)
+    return grading
 
 
-def not_found(files, found, names):
-    """Which files are missing, and what there is instead, in a sentence."""
+def not_found(submission, names):
+    """Which files are missing, and what there is instead."""
     wanted = dict.fromkeys(questions()[name].file for name in names)
-    missing = " and no ".join(file for file in wanted if file and file not in files)
-    found = sorted(found, key=lambda name: (name.count("/"), not name.endswith(".py"), name))
-    wanted = (*MODULES, PARAMS)
-    others = [clean(name, 60) for name in found if name.rpartition("/")[2] not in wanted]
-    if not others:
-        return f"no {missing}"
+    missing = [file for file in wanted if file and file not in submission.files]
+    others = [
+        name for name in submission.names if name.rpartition("/")[2] not in (*MODULES, PARAMS)
+    ]
+    others.sort(key=lambda name: (name.count("/"), not name.endswith(".py")))
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-    return f"no {missing}; found {', '.join(others[:5])}{more}"
+    found = f"; found {clean(', '.join(others[:5]), 200)}{more}" if others else ""
+    return f"no {' and no '.join(missing)}{found}"
 
 
-class Functions:
-    """The functions of a submission, graded one after the other.
+def grade_functions(grading, files, missing, exercises, sandbox):
+    """Add what functions have earned; the failed items that change the vectors of the run.
 
-    Parameters
-    ----------
-    files : dict
-        Name -> content.
-    missing : str
-        What to say of a file that is not there.
+    `missing` is what to say of a file that is not there. What is wrong with a file is told once.
     """
-
-    def __init__(self, files, missing):
-        self.files, self.missing = files, missing
-        self.rows, self.remarks, self.printed = [], [], {}
-        self.wrong = []  # numbers of the failed items that would change the vectors of the run
-        self._told = {}  # why a file or function could not be called -> the row that says so
-
-    def grade(self, exercise, sandbox):
-        """Add the rows of an exercise."""
-        question = exercise.question
-        source = self.files.get(question.file)
+    wrong, told = [], {}  # why there was nothing to call -> the number of the row that says so
+    for exercise in exercises:
+        question, source = exercise.question, files.get(exercise.question.file)
         if source is None:
-            missing = Result(0, [Line(self.missing)], self.missing, written=False, broken=True)
-            graded, ended = [(item, missing) for item in question.items], False
+            absent = Result(0, [Line(missing)], missing, written=False, broken=True)
+            graded, ended = [(item, absent) for item in question.items], False
         else:
-            calls = exercise.calls()
-            outcome = sandbox.run(self.files, exercise.module, question.function, calls)
+            outcome = sandbox.run(files, exercise.module, question.function, exercise.calls())
             graded, remarks = exercise.grade(outcome, source)
-            self.remarks += [remark for remark in remarks if remark not in self.remarks]
+            grading.remarks.extend(r for r in remarks if r not in grading.remarks)
             ended = outcome.ending is not None
-            if outcome.output.strip() and outcome.output not in self.printed.values():
-                self.printed[question.name] = clean(outcome.output, 2**14)
-        advice = self._advice_on(question)
-        for item, result in graded:
-            if item.decides_run and not result.points and not ended:
-                self.wrong.append(item.number)
-            self.rows.append(self._row(question, item, result, advice))
+            if outcome.output.strip() and outcome.output not in grading.printed.values():
+                grading.printed[question.name] = clean(outcome.output, 2**14)
+        advice = advice_on(question, grading.rows)
+        for item, (earned, lines, why, written, broken) in graded:
+            if item.decides_run and not earned and not ended:
+                wrong.append(item.number)
+            see = told.get(why, "") if broken else ""
+            if see:
+                lines = []
+            elif broken:
+                told[why] = item.number
+            elif advice and written and not earned and lines[0].label != "hint":
+                lines = [Line(advice, "hint"), *lines]
+            why = f"{question.name}: {why}" if why and not broken else why
+            row = Row(question.name, item.number, item.title, earned, item.points, lines, why)
+            grading.rows.append(row._replace(begun=written, see=see))
+    return wrong
 
-    def _row(self, question, item, result, advice):
-        """The `Row` of an item; what all rows of a file share is told once."""
-        lines, why, see = result.lines, f"{question.name}: {result.why}" * bool(result.why), ""
-        if result.broken:
-            why, see = result.why, self._told.setdefault(tuple(lines), item.number)
-            lines, see = ([], see) if see != item.number else (lines, "")
-        hinted = any(line.label == "hint" for line in lines)
-        if advice and result.written and not (result.points or result.broken or hinted):
-            lines = [Line(advice, "hint"), *lines]
-        points, begun = result.points, result.written
-        more = dict(why=why, begun=begun, see=see)
-        return Row(question.name, item.number, item.title, points, item.points, lines, **more)
 
-    def _advice_on(self, question):
-        """What to do first, if a question rests on others that are not right yet; else nothing."""
-        wrong = {row.question for row in self.rows if not row.points}
-        *others, last = [name for name in question.rests_on if name in wrong] or [""]
-        if not last:
-            return ""
-        names, it = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
-        return say("first, if called", what=names, it=it)
+def advice_on(question, rows):
+    """What to do first, if a question rests on others that are not right yet; else nothing."""
+    wrong = {row.question for row in rows if not row.points}
+    *others, last = [name for name in question.rests_on if name in wrong] or [""]
+    names, it = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
+    return say("first, if called", what=names, it=it) if last else ""
 
 
 # ---------------------------------------------------------------------------------- command line
@@ -205,19 +184,17 @@ def complain(options):
             return f"there is no {path}"
         if path.suffix == ".py" and path.name not in files:
             return f"{path} is not graded; {' and '.join(sorted(files - {''}))} are"
-    for file in (options.results, options.csv):
-        if file and not file.absolute().parent.is_dir():
-            return f"there is no folder for {file}"
-        if file and file.exists() and not file.is_file():  # such as /dev/null
-            return f"{file} is not a file"
-        if file and file.exists() and any(file.samefile(path) for path in options.paths):
-            return f"{file} is an input; choose a different output file"
-    if options.feedback:
-        folder = options.feedback.resolve()
-        if folder.exists() and not folder.is_dir():
-            return f"{options.feedback} is not a folder"
-        if any(folder.is_relative_to(path.resolve()) for path in options.paths):
-            return f"{options.feedback} is in a folder to be graded; choose one outside"
+    folder = options.feedback and options.feedback.resolve()
+    if folder and any(folder.is_relative_to(path.resolve()) for path in options.paths):
+        return f"{options.feedback} is in a folder to be graded; choose one outside"
+    try:
+        for file in filter(None, (options.results, options.csv)):
+            check_writable(file)
+            check_apart([file], options.paths)
+        if options.feedback:
+            options.feedback.mkdir(parents=True, exist_ok=True)
+    except (OSError, stopping.UserError) as error:
+        return str(error)
     if options.one and len(options.paths) > 1:
         return "--one is for one PATH"
     if options.results and is_class(options):
@@ -287,11 +264,9 @@ def grade_one(options):
     began = time.monotonic()
     try:
         sandbox = Sandbox(Limits(seconds=options.seconds), wall=check_trust(options))
-        names, strict = questions_of(options), options.strict_run
-        grading = grade(options.paths[0], options.seed, sandbox, names, strict)
-        grading = grading.worth(options.points)
-        took = time.monotonic() - began
-        content = results.as_json(grading, took, options.seed, sandbox.wall.name)
+        path, seed, names = options.paths[0], options.seed, questions_of(options)
+        grading = grade(path, seed, sandbox, names, options.strict_run).worth(options.points)
+        content = results.as_json(grading, time.monotonic() - began, seed, sandbox.wall.name)
     except stopping.UserError as error:
         print(f"autograder: {error}", file=sys.stderr)
         content, status = results.failure(str(error)), 3
@@ -320,8 +295,6 @@ def grade_class(options):
     command += ["--strict-run"] * options.strict_run + ["--trust"] * options.trust
     command += ["-q", options.question] if options.question else []
     submissions, left_out = whole_class.find_submissions(options.paths)
-    if options.feedback:
-        options.feedback.mkdir(parents=True, exist_ok=True)
     print(f"{wall.sentence}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
     if left_out:
         print(clean(f"Left out, since they are no submissions: {', '.join(left_out)}"))

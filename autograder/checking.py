@@ -229,9 +229,8 @@ class Marking:
         """Note what is wrong or odd in one output."""
         fault, form = self._compare(event, check)
         if check.item is None:
-            overflow = check.overflow and event and overflowed(check, event)
-            raised = check.overflow and (not event or "error" in event)
-            if overflow or (fault and not self.faults and not raised):
+            wrong = fault and not self.faults and not (check.overflow and "error" in (event or {}))
+            if event and (wrong or check.overflow and overflowed(check, event)):
                 self._remark(say(check.remark, "remarks"))
         elif fault:
             self.faults[check.item] = self._explained(case, event, check.item, fault)
@@ -273,30 +272,19 @@ class Marking:
 
 # ------------------------------------------------------------------------------------- comparison
 def checks_of(right, wrong, items=None):
-    """A list of `Check`s for the outputs of a call.
+    """The `Check`s for the outputs of a call, which count for these items, or for 0, 1, 2, ...
 
-    Parameters
-    ----------
-    right : dict
-        Name of an output -> what it must be, in the order of the outputs.
-    wrong : list
-        Pairs of a hint and what the mistake leads to: all outputs in order, or some by name.
-    items : list of int, optional
-        The item that each output counts for; 0, 1, 2, ... if not given.
+    `right` has each output by name, in order; `wrong` pairs of a hint and what the mistake leads
+    to: all outputs in order, or some by name.
     """
     names = list(right)
-    by_name = [
-        (hint, outputs if isinstance(outputs, dict) else dict(zip(names, outputs)))
-        for hint, outputs in wrong
-    ]
+    wrong = [(hint, x if isinstance(x, dict) else dict(zip(names, x))) for hint, x in wrong]
     checks = []
     for i, name in enumerate(names):
-        mistakes = [(hint, outputs[name]) for hint, outputs in by_name if name in outputs]
-        mistakes += [
-            (say("order", name=other, names=", ".join(names)), right[other])
-            for other in names
-            if other != name
-        ]
+        mistakes = [(hint, outputs[name]) for hint, outputs in wrong if name in outputs]
+        for other in (other for other in names if other != name):
+            hint = say("order", name=other, names=", ".join(names))
+            mistakes.append((hint, right[other]))
         checks.append(Check(items[i] if items else i, i, name, right[name], mistakes))
     return checks
 
@@ -349,7 +337,7 @@ def diagnose(got, check):
         telling = got.size > 1 or any(abs(r - np.rint(r)) < 1e-4 for r in (ratio, 1 / ratio))
     if telling and close(got, multiple, tolerance):
         return say("multiple", ratio=ratio)
-    if expected.ndim == 2 and len(got) < 100 and same_rows(got, expected, tolerance):
+    if expected.ndim == 2 and close(sorted(got.tolist()), sorted(expected.tolist()), tolerance):
         return say("wrong rows")
     return ""
 
@@ -364,17 +352,6 @@ def close(a, b, tolerance):
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     finite = np.isfinite(a).all() and np.isfinite(b).all()
     return bool(finite and np.all(np.abs(a - b) <= tolerance * max(1.0, np.max(np.abs(b)))))
-
-
-def same_rows(a, b, tolerance):
-    """Whether two matrices have the same rows in another order."""
-    rows = list(b)
-    for row in a:
-        match = next((i for i, other in enumerate(rows) if close(row, other, tolerance)), None)
-        if match is None:
-            return False
-        del rows[match]
-    return True
 
 
 def trimmed(shape):
@@ -446,7 +423,7 @@ def last_output(output):
 
 # ------------------------------------------------------------------------- what is not written yet
 def functions_in(source, start):
-    """The functions that start so, each a list of its lines without the spaces around them.
+    """The functions that start so, each from the end of its signature on, without a docstring.
 
     The source is read line by line, since a hostile one could crash a parser.
     """
@@ -454,33 +431,24 @@ def functions_in(source, start):
     for line in source.splitlines():
         if line[:1] not in ("", " ", "\t", "#", ")"):
             inside = line.startswith(start)
-            functions += [[]] if inside else []
-        if inside:
-            functions[-1].append(line.strip())
-    return functions
+            functions += [[]] * inside
+        if inside and (functions[-1] or line.partition("#")[0].rstrip()[-1:] == ":"):
+            functions[-1].append(line)
+    docstring = re.compile("(\"\"\"|''').*?\\1", re.DOTALL)
+    return [docstring.sub("", "\n".join(function), count=1) for function in functions]
 
 
 def has_bare_marker(functions):
     """Whether there is a `### YOUR CODE HERE`, and no code behind any of them."""
-    markers = 0
-    for function in functions:
-        waiting = False  # for the first line of code behind a marker
-        for line in function:
-            if "YOUR CODE HERE" in line and line.startswith("#"):
-                markers, waiting = markers + 1, True
-            elif "END YOUR CODE" in line and line.startswith("#"):
-                waiting = False
-            elif waiting and not re.match(BARE, line):
-                return False
-    return markers > 0
+    here = re.compile("^[ \t]*#.*YOUR CODE HERE", re.MULTILINE)
+    end = re.compile("^[ \t]*#.*END YOUR CODE", re.MULTILINE)
+    blocks = [block for function in functions for block in here.split(function)[1:]]
+    return bool(blocks) and not any(has_code(end.split(block)[0]) for block in blocks)
 
 
-def has_code(function):
-    """Whether any line of a function does something, its docstring left out."""
-    ends = [i for i, line in enumerate(function) if line.partition("#")[0].rstrip()[-1:] == ":"]
-    body = "\n".join(function[ends[0] + 1 :] if ends else function)  # behind the signature
-    body = re.sub("(\"\"\"|''').*?\\1", "", body, count=1, flags=re.DOTALL)
-    return not all(re.match(BARE, line) for line in body.splitlines())
+def has_code(text):
+    """Whether any line but the first, which may be a signature, does something."""
+    return not all(re.match(BARE, line.strip()) for line in text.split("\n")[1:])
 
 
 # -------------------------------------------------------------------------------------------- text

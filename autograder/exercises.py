@@ -150,21 +150,10 @@ def negative_sampling_case(v, o, u, draws, k):
 
     true = np.eye(k + 1)[0]
     scores, sign = u[[o, *negatives]] @ v, 2 * true - 1
-    wrong = evaluate(
-        "negative sampling",
-        sampled=sampled,
-        draws=draws,
-        drawn=drawn,
-        negatives=negatives,
-        redrawn_once=[next(waiting, o) if word == o else word for word in waiting],
-        K=k,
-        V=len(u),
-        true=true,
-        sign=sign,
-        delta=word_terms(scores)[1],
-        p=sigmoid(sign * scores),
-        q=sigmoid(scores),
-    )
+    terms = dict(delta=word_terms(scores)[1], p=sigmoid(sign * scores), q=sigmoid(scores))
+    words = dict(draws=draws, drawn=drawn, negatives=negatives, true=true, sign=sign, K=k, V=len(u))
+    words["redrawn_once"] = [next(waiting, o) if word == o else word for word in waiting]
+    wrong = evaluate("negative sampling", sampled=sampled, **words, **terms)
     right = dict(zip(("loss", "gradCenterVec", "gradOutsideVecs"), sampled()))
     case = Case(loss_arguments(v, o, u, script), checks_of(right, wrong), undrawn="own negatives")
     case.keywords = {} if k == 10 else {"K": k}
@@ -207,21 +196,11 @@ def skipgram_case(rng, n, outside, window):
         return sum(losses), np.outer(np.eye(n)[c], sum(centers)), sum(outsides)
 
     right = dict(zip(("loss", "gradCenterVecs", "gradOutsideVectors"), total()))
-    wrong = words and evaluate(
-        "skip-gram",
-        total=total,
-        always=always,
-        naive_softmax=naive_softmax,
-        negative_sampling=negative_sampling,
-        words=words,
-        c=c,
-        window=window,
-        drawn=drawn,
-        v=v,
-        u=u,
-        right=list(right.values()),
-        own_rows=sum(np.outer(rows * (np.arange(n) == o), b[o]) for o in words),
-    )
+    own_rows = sum(np.outer(rows * (np.arange(n) == o), b[o]) for o in words)
+    names = dict(c=c, words=words, window=window, v=v, u=u, drawn=drawn, own_rows=own_rows)
+    names |= dict(naive_softmax=naive_softmax, negative_sampling=negative_sampling)
+    names |= dict(total=total, always=always, right=list(right.values()))
+    wrong = evaluate("skip-gram", **names) if words else []
     loss = {"loss": {"a": a.tolist(), "b": b.tolist()}}
     arguments = skipgram_arguments(index, outside, window, v, u, [drawn] * 100, loss)
     about = (
@@ -234,12 +213,10 @@ def skipgram_case(rng, n, outside, window):
 
 def skipgram_arguments(index, outside, window, v, u, draws, *loss):
     """The arguments of a call with the centre word "c"; the loss function may be left out."""
-    names = (
-        "currentCenterWord windowSize outsideWords word2Ind centerWordVectors outsideVectors "
-        "dataset word2vecLossAndGradient"
-    ).split()
+    names = "currentCenterWord windowSize outsideWords word2Ind centerWordVectors outsideVectors"
+    names += " dataset word2vecLossAndGradient"
     values = ("c", window, list(outside), {"dict": index}, v, u, {"dataset": draws}, *loss)
-    return dict(zip(names, values))
+    return dict(zip(names.split(), values))
 
 
 # -------------------------------------------------------------------------------------------- sgd
@@ -252,11 +229,11 @@ def sgd_cases(rng):
         *few_steps(0, rng, draw(rng, 3, 2) + 4, 0.1, 7),
         *few_steps(0, rng, round(float(draw(rng, 1)[0]) + 4, 2), 0.2, 5),  # as `python sgd.py`
         *few_steps(2, rng, draw(rng, 2, 2) + 4, 0.1, 6, draw_affine(rng)),
-        resumed_annealing_case(rng),
+        annealing_case(rng, first=39_996),
         *resuming_cases(rng),
         *saving_cases(rng, first=4_991),
         *saving_cases(rng, first=1),
-        annealing_case(rng),
+        annealing_case(rng, first=1),
     ]
 
 
@@ -340,35 +317,30 @@ def told_elsewhere(end, but=()):
     return tuple(x for x in ends if not any(np.allclose(x, y, rtol=1e-6, atol=0) for y in but))
 
 
-def annealing_case(rng):
-    """Two halvings, on a plane: all that decides is the sum of the steps."""
-    (g, x0, formula), step, last = plane(rng, 3), 1e-3, 40_007
+def annealing_case(rng, first=1):
+    """Two halvings, on a plane: all that decides is the sum of the steps.
 
-    def descend(update=right_update, last=last, **how):
-        return end_on_plane(update, annealed(step, 1, last, **how), g, x0)
+    Or only the second one, from a save before it, for an sgd that is right, but slow.
+    """
+    (g, x0, formula), start, last = plane(rng, 3), draw(rng, 3), 40_007
+    step, call = (0.1, {"folder": "annealing"}) if first > 1 else (1e-3, {})
+
+    def descend(update=right_update, last=last, scale=1, **how):
+        steps = scale * annealed(step, first, last, **how)
+        return end_on_plane(update, steps, g, x0, start if first > 1 else None)
 
     updates = [right_update, *(update for _, update in formulas("sgd: update"))]
     accepted = told_elsewhere(descend, but=[descend(update, factor=1) for update in updates])
-    accepted += (descend(last=last - 1), descend(last=last + 1))
+    if first == 1:
+        accepted += (descend(last=last - 1), descend(last=last + 1))
+    else:
+        call["saves"] = [[first - 1, start.tolist(), 1]]
+        # The course's own sgd has step * 0.5 ** (first / 20000), which is no whole halving.
+        accepted += (descend(scale=0.5 ** ((first - 1) / 20_000) / 0.5),)
     mistakes = evaluate("sgd: annealing", descend=descend, x0=x0)
     check = Check(1, 0, "x", descend(), mistakes, tolerance=1e-7, accepted=accepted)
-    return sgd_case([check], {"linear": g.tolist()}, formula, x0, step, last)
-
-
-def resumed_annealing_case(rng):
-    """The second halving alone, from a save before it: for an sgd that is right, but slow."""
-    (g, x0, formula), step, first, last = plane(rng, 3), 0.1, 39_996, 40_007
-    start = draw(rng, 3)
-
-    def descend(update=right_update, scale=1.0):
-        return end_on_plane(update, scale * annealed(step, first, last), g, x0, start)
-
-    # The course's own sgd has step * 0.5 ** (first / 20000), which is no whole halving.
-    accepted = (*told_elsewhere(descend), descend(scale=0.5 ** ((first - 1) / 20_000) / 0.5))
-    check = Check(1, 0, "x", descend(), accepted=accepted, tolerance=1e-7)
-    call = {"folder": "annealing", "saves": [[first - 1, start.tolist(), 1]]}
     case = sgd_case([check], {"linear": g.tolist()}, formula, x0, step, last, **call)
-    case.stands_in = True
+    case.stands_in = first > 1
     return case
 
 

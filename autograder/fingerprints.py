@@ -1,7 +1,5 @@
 """Which run do vectors or a printed loss come from?
 
-    python autograder/fingerprints.py saved_params_40000.npy
-
 The assignment fixes every random draw, so each mistake leads to its own vectors and losses, the
 same to 12 digits on every machine. A fingerprint is 16 projections of the whole final array.
 fingerprints.json has those of the known runs, made by make_fingerprints.py; questions.ini says what
@@ -11,19 +9,14 @@ they are.
 import functools
 import json
 import re
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # this file may be run as a script
+from autograder.questions import say
 
-from autograder.questions import say  # noqa: E402
-from common.stopping import UserError, run_command  # noqa: E402
-
-FILE = HERE / "fingerprints.json"
+FILE = Path(__file__).resolve().with_name("fingerprints.json")
 V, D = 19_539, 10
 ITERATIONS, SAVE_EVERY = 40_000, 5_000
 PROJECTIONS = 16
@@ -134,24 +127,3 @@ def last_loss(name):
     last = last_iteration(name)
     losses = load().losses[name if last == ITERATIONS else PUBLISHED]
     return losses.get(last, LOG[10])  # that of the beginning if nothing was trained
-
-
-def read_vectors(path):
-    """The array in an .npy file; raises `UserError`."""
-    try:
-        return np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # NumPy raises whatever broken bytes lead it to
-        raise UserError(f"{path} is not an array that np.save has written") from error
-
-
-def main(arguments):
-    """Name the run of each file."""
-    for path in arguments:
-        name = recognise(read_vectors(path))
-        print(f"{name}: {describe(name)}" if name else "no known run")
-
-
-if __name__ == "__main__":
-    run_command("fingerprints.py", lambda: main(sys.argv[1:]))

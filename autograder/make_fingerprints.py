@@ -43,14 +43,6 @@ TABLE_BEGIN = "<!-- losses: written by `python autograder/make_fingerprints.py -
 TABLE_END = "<!-- end of losses -->\n"
 
 
-class Batch(NamedTuple):
-    """A minibatch: its P pairs (c, o), each with the words scored, o first."""
-
-    centers: np.ndarray  # (P,)
-    targets: np.ndarray  # (P, K + 1)
-    counts: np.ndarray  # (windows,) outside words of each window
-
-
 class Terms(NamedTuple):
     """What a pair makes of its scores, (P, K + 1): the loss of each, and the two derivatives.
 
@@ -61,125 +53,85 @@ class Terms(NamedTuple):
     center: np.ndarray
     outside: np.ndarray
 
-
-# ---------------------------------------------------------------- kernels: (batch, terms) -> terms
-def correct(batch, terms):
-    return terms
-
-
-def weighted(terms, weight):
-    return Terms(*(weight * term for term in terms))
+    def times(self, weight):
+        """All three, multiplied."""
+        return Terms(*(weight * term for term in self))
 
 
 def is_true(terms):
-    return np.arange(terms.loss.shape[1]) == 0
+    """1 for the true word, 0 for the negatives, (K + 1,)."""
+    return np.eye(terms.loss.shape[1])[0]
 
 
-def first_occurrences(batch):
-    first = np.ones(batch.targets.shape)
-    for k in range(1, first.shape[1]):
-        repeated = (batch.targets[:, :k] == batch.targets[:, k : k + 1]).any(axis=1)
-        first[repeated, k] = 0
-    return first
+def is_last(windows):
+    """1 for the pairs with the last outside word of a window, (P, 1)."""
+    return np.isin(np.arange(len(windows.outside)), np.cumsum(windows.counts) - 1)[:, None]
 
 
-def repeated_once(batch, terms):
-    return weighted(terms, first_occurrences(batch))
+def is_first(windows):
+    """1 for words that a pair has not had before, (P, K + 1)."""
+    words = np.column_stack((windows.outside, windows.negatives))
+    same = words[:, :, None] == words[:, None, :]
+    return 1 - np.tril(same, -1).any(axis=2)
 
 
-def repeated_once_in_outside(batch, terms):
-    return terms._replace(outside=first_occurrences(batch) * terms.outside)
-
-
-def mean_over_window(batch, terms):
-    return weighted(terms, np.repeat(1 / batch.counts, batch.counts)[:, None])
-
-
-def last_outside_word(batch, terms):
-    last = np.zeros((len(terms.loss), 1))
-    last[np.cumsum(batch.counts) - 1] = 1
-    return weighted(terms, last)
-
-
-def without_true_word_in_center(batch, terms):
-    return terms._replace(center=np.where(is_true(terms), 0, terms.center))
-
-
-def without_true_word_in_outside(batch, terms):
-    return terms._replace(outside=np.where(is_true(terms), 0, terms.outside))
-
-
-def logarithm_forgotten(batch, terms):
-    probability = np.exp(-terms.loss)
-    return Terms(-probability, probability * terms.center, probability * terms.outside)
-
-
-def one_added(batch, terms):
-    delta = terms.center + 2 * is_true(terms)
-    return Terms(terms.loss, delta, delta)
-
-
+# What a run makes of the `Windows` and the right `Terms` of a minibatch.
 KERNELS = {
-    PUBLISHED: correct,
-    "repeated negatives count once": repeated_once_in_outside,
-    "repeated negatives are dropped": repeated_once,
-    "logarithm forgotten": logarithm_forgotten,
-    "1 added at the true word": one_added,
-    "no annealing": correct,
-    "mean over the window": mean_over_window,
-    "last outside word only": last_outside_word,
-    "true word left out of gradCenterVec": without_true_word_in_center,
-    "true word left out of gradOutsideVecs": without_true_word_in_outside,
+    PUBLISHED: lambda w, t: t,
+    "repeated negatives count once": lambda w, t: t._replace(outside=is_first(w) * t.outside),
+    "repeated negatives are dropped": lambda w, t: t.times(is_first(w)),
+    "logarithm forgotten": lambda w, t: t.times(np.exp(-t.loss))._replace(loss=-np.exp(-t.loss)),
+    "1 added at the true word": lambda w, t: Terms(t.loss, *[t.center + 2 * is_true(t)] * 2),
+    "no annealing": lambda w, t: t,
+    "mean over the window": lambda w, t: t.times(np.repeat(1 / w.counts, w.counts)[:, None]),
+    "last outside word only": lambda w, t: t.times(is_last(w)),
+    "true word left out of gradCenterVec": lambda w, t: t._replace(
+        center=(1 - is_true(t)) * t.center
+    ),
+    "true word left out of gradOutsideVecs": lambda w, t: t._replace(
+        outside=(1 - is_true(t)) * t.outside
+    ),
 }
 
 
 # --------------------------------------------------------------------------------------- training
-def descend(params, batch, step, kernel):
-    """One iteration, in place; the losses before it, of the correct function and of the kernel."""
+def descend(params, windows, step, kernel):
+    """One iteration, in place; the losses before it, of the right function and of the kernel."""
     n, d = len(params) // 2, params.shape[1]
-    v = params[batch.centers]  # (P, D)
-    u = params[n + batch.targets]  # (P, K + 1, D)
+    centers = np.repeat(windows.centers, windows.counts).astype(np.int64)  # (P,)
+    words = np.column_stack((windows.outside, windows.negatives)).astype(np.int64)  # (P, K + 1)
+    v, u = params[centers], params[n + words]  # (P, D), (P, K + 1, D)
     loss, delta = word_terms(np.einsum("pd,pkd->pk", v, u))
-    terms = kernel(batch, Terms(loss, delta, delta))
+    terms = kernel(windows, Terms(loss, delta, delta))
     grad_v = np.einsum("pk,pkd->pd", terms.center, u)
     grad_u = terms.outside[:, :, None] * v[:, None, :]
-    rows = np.concatenate((batch.centers, n + batch.targets.ravel()))
+    rows = np.concatenate((centers, n + words.ravel()))
     values = np.concatenate((grad_v, grad_u.reshape(-1, d)))
     places = rows[:, None] * d + np.arange(d)
     np.subtract.at(params.reshape(-1), places.ravel(), step / BATCH * values.ravel())
     return loss.sum() / BATCH, terms.loss.sum() / BATCH
 
 
-def batches(windows):
-    """The `Batch`es of bulk-drawn `Windows`."""
-    targets = np.column_stack((windows.outside, windows.negatives)).astype(np.int64)
-    centers = np.repeat(windows.centers, windows.counts).astype(np.int64)
-    end = np.cumsum(windows.counts)
-    begin = 0
-    for i in range(0, len(windows.counts), BATCH):
-        stop = end[i + BATCH - 1]
-        yield Batch(centers[begin:stop], targets[begin:stop], windows.counts[i : i + BATCH])
-        begin = stop
-
-
 class Run:
     """The run of the assignment by a kernel, minibatch by minibatch.
 
-    Of the smoothed losses that the assignment prints, `right` has those of the correct function,
-    `own` those of the kernel, both by iteration.
+    `right` and `own` have the smoothed losses that the assignment prints, of the right function and
+    of the kernel, by iteration: those at the saves and in LOG.
     """
 
     def __init__(self, params, name=PUBLISHED, step=STEP):
-        self.kernel, self.anneal = KERNELS.get(name, correct), name != "no annealing"
+        self.kernel, self.anneal = KERNELS[name], name != "no annealing"
         self.params, self.step = params.copy(), step
-        self.right, self.own = {}, {}
+        self.right, self.own, self._smoothed = {}, {}, None
 
-    def iterate(self, iteration, batch):
+    def iterate(self, iteration, windows):
         """One iteration; every 10 the losses are smoothed."""
-        losses = descend(self.params, batch, self.step, self.kernel)
+        losses = np.array(descend(self.params, windows, self.step, self.kernel))
         if iteration % 10 == 0:
-            for log, loss in zip((self.right, self.own), losses):
-                log[iteration] = 0.95 * log.get(iteration - 10, loss) + 0.05 * loss
+            before = losses if self._smoothed is None else self._smoothed
+            self._smoothed = 0.95 * before + 0.05 * losses
+            if iteration % SAVE_EVERY == 0 or iteration in LOG:
+                self.right[iteration], self.own[iteration] = self._smoothed.tolist()
         if self.anneal and iteration % ANNEAL_EVERY == 0:
             self.step *= 0.5
 
@@ -204,22 +156,24 @@ def train(runs, corpus, first=1, last=ITERATIONS, at_save=lambda iteration: None
     sampler = BulkSampler(corpus, WINDOW_SIZE, NEGATIVES)
     for start in range(first, last + 1, CHUNK):
         n = min(CHUNK, last + 1 - start)
-        for iteration, batch in enumerate(batches(sampler.draw(n * BATCH)), start):
+        windows = sampler.draw(n * BATCH)
+        for i in range(n):
+            minibatch = windows.part(i * BATCH, (i + 1) * BATCH)
             for run in runs:
-                run.iterate(iteration, batch)
+                run.iterate(start + i, minibatch)
         if (start + n - 1) % SAVE_EVERY == 0:
             at_save(start + n - 1)
 
 
-def make(log=print):
+def make():
     """Train all runs: the content of fingerprints.json."""
-    corpus, saves, projections = new_corpus(), {}, {}
+    corpus, saves = new_corpus(), {}
     start = start_vectors(len(corpus.words))
     runs = {name: Run(start, name) for name in KERNELS}
 
     def at_save(iteration):
         saves[iteration] = runs[PUBLISHED].params.copy(), random.getstate()
-        log(f"iteration {iteration}, smoothed loss {runs[PUBLISHED].right[iteration]:.6f}")
+        print(f"iteration {iteration}, smoothed loss {runs[PUBLISHED].right[iteration]:.6f}")
 
     train(list(runs.values()), corpus, at_save=at_save)
     for iteration, loss in LOG.items():
@@ -228,6 +182,7 @@ def make(log=print):
     corpus = new_corpus("gbk")
     run = runs["read in another encoding"] = Run(start_vectors(len(corpus.words)))
     train([run], corpus)
+    projections = {"not trained": fingerprint(start)}
     for at in range(SAVE_EVERY, ITERATIONS, SAVE_EVERY):
         params, state = saves[at]
         projections[f"only {at} iterations"] = fingerprint(params)
@@ -235,16 +190,12 @@ def make(log=print):
         run = runs[f"resumed at {at}"] = Run(params, step=STEP * 0.5 ** (at / ANNEAL_EVERY))
         random.setstate(state)
         train([run], new_corpus(), at + 1)
-        log(f"resumed at {at}: smoothed loss {run.right[ITERATIONS]:.6f}")
     projections |= {name: fingerprint(run.params) for name, run in runs.items()}
-    projections["not trained"] = fingerprint(start)
-    losses = {name: at_saves(run.right) for name, run in runs.items()}
-    own = {name: at_saves(run.own) for name, run in runs.items() if run.own != run.right}
-    order = list(load().projections)  # of the file as it is
+    own = {name: run for name, run in runs.items() if run.own != run.right}
     return {
-        "projections": {name: projections[name].tolist() for name in order},
-        "losses": {name: losses[name] for name in order if name in losses},
-        "own_losses": {name: own[name] for name in order if name in own},
+        "projections": {name: values.tolist() for name, values in projections.items()},
+        "losses": {name: at_saves(run.right) for name, run in runs.items()},
+        "own_losses": {name: at_saves(run.own) for name, run in own.items()},
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from autograder.questions import load, parts, say
@@ -37,16 +38,17 @@ class Row(NamedTuple):
         return "ok" if self.passed() else "partly" if self.points else "WRONG"
 
 
-class Grading(NamedTuple):
+@dataclass
+class Grading:
     """All that is known in the end."""
 
-    rows: list
     header: list  # lines above the table
-    notes: list = ()  # on the archive, for the header too
-    remarks: list = ()  # that cost nothing
-    doubts: list = ()  # whether the submitted code has made the vectors
-    printed: dict = {}  # question -> what the submission printed
-    points: dict = {}  # of each part in all, whether all of it was graded or not
+    points: dict = field(default_factory=dict)  # of each part in all, graded or not
+    rows: list = field(default_factory=list)
+    notes: list = field(default_factory=list)  # on the archive, for the header too
+    remarks: list = field(default_factory=list)  # that cost nothing
+    doubts: list = field(default_factory=list)  # whether the submitted code has made the vectors
+    printed: dict = field(default_factory=dict)  # question -> what the submission printed
 
     def part(self, part):
         """The rows of a part of the assignment."""
@@ -59,7 +61,7 @@ class Grading(NamedTuple):
             part = row.number.partition(".")[0]
             share = points[part] / self.points[part] if self.points[part] else 0
             rows.append(row._replace(points=row.points * share, most=row.most * share))
-        return self._replace(rows=rows, points=points)
+        return replace(self, rows=rows, points=points)
 
     def is_complete(self, part):
         """Whether a part has earned all that it could."""
@@ -159,7 +161,7 @@ def as_json(grading, seconds, seed, wall):
 def failure(message):
     """results.json for when the grader itself has failed."""
     line = f"The grader itself failed, please tell your instructor: {message}"
-    return as_json(Grading([], [line]), 0, "", "")
+    return as_json(Grading([line]), 0, "", "")
 
 
 def write(path, results):
