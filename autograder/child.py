@@ -14,7 +14,6 @@ import signal
 import sys
 import traceback
 import types
-import warnings
 
 import numpy as np
 
@@ -75,16 +74,15 @@ def work(task, report):
 
     sys.argv = [f"{task['module']}.py"]  # for a submission that parses them when it is imported
     module, failure = load(task["module"], home)
-    try:
-        function = getattr(module, task["function"])
-    except AttributeError as error:
-        report(failure=failure or describe(error, home))
+    function = getattr(module, task["function"], None)
+    if function is None:
+        report(missing=True, imported=failure)
         return
     if task["module"] == "word2vec" and not hasattr(module, "getNegativeSamples"):
         module.getNegativeSamples = inputs.get_negative_samples  # the course gives it
     for call in task["calls"]:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        arguments, complaints = [], []  # of NumPy's, about infinity and what is no number
+        with np.errstate(all="call", under="ignore", call=lambda *what: complaints.append(what)):
             try:
                 inputs.enter_folder(home, call)
                 arguments = [inputs.build(value) for value in call["args"]]
@@ -101,7 +99,8 @@ def work(task, report):
         report(
             outputs=outputs + [plain(inputs.read(name)) for name in call.get("reads", ())],
             after=[plain(a) if isinstance(a, np.ndarray) else None for a in arguments],
-            warnings=[str(warning.message)[:100] for warning in caught[:5]],
+            overflowed=bool(complaints),
+            drawn=sum(getattr(argument, "drawn", 0) for argument in arguments),
             imported=failure,
         )
 
@@ -149,15 +148,18 @@ def plain(value):
 
 
 def describe(error, home):
-    """An exception in a line or two, with the place in the submission's own files."""
+    """An exception: its class, its place in the submission's own files, and both as text."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if os.path.dirname(frame.filename) == home]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
     text = text.replace(home + os.sep, "")  # which has another name each time
-    if own and not isinstance(error, SyntaxError):
-        frame = own[-1]
-        text += f"  ({os.path.basename(frame.filename)}, line {frame.lineno}: {frame.line})"
-    return text[:1000]
+    file, line = own[-1][:2] if own else (None, None)
+    if isinstance(error, SyntaxError):
+        file, line = error.filename, error.lineno
+    elif own:
+        text += f"  ({os.path.basename(file)}, line {line}: {own[-1].line})"
+    file = file and os.path.basename(file)
+    return {"kind": type(error).__name__, "file": file, "line": line, "text": text[:1000]}
 
 
 if __name__ == "__main__":
