@@ -19,11 +19,12 @@ from common.stopping import UserError
 
 PARAMS = "saved_params_40000.npy"
 MODULES = ("word2vec.py", "sgd.py")
+WANTED = (*MODULES, PARAMS)
+ASKED_FOR = (*WANTED, "word_vectors.png")
 LIMITS = {".py": 2**20, ".npy": 2**26, ".png": 2**24}  # bytes of one file
 MAX_ARCHIVE, MAX_TOTAL = 2**26, 2**27  # bytes, packed and unpacked
 MAX_ENTRIES, MAX_NAMES, MAX_NOTES = 10_000, 100, 10  # that are looked at; that are told
 COUNTS = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{,99}}\.py|[\w .()-]{{,99}}\.png|{PARAMS}")
-CLUTTER = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # of macOS, Python, editors
 OTHERS = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x1f\x8b": "gzip", b"<": "HTML", b"": "broken"}
 
 
@@ -45,10 +46,6 @@ class Entry(NamedTuple):
     path: PurePosixPath
     read: Callable  # read(limit) -> at most limit + 1 bytes; raises whatever the file leads to
     is_plain: bool  # and no link, pipe or device
-
-    def is_wanted(self):
-        """Whether it has one of the names that are asked for, in any folder."""
-        return self.path.name in (*MODULES, PARAMS)
 
 
 def read_submission(path):
@@ -80,10 +77,8 @@ def read_submission(path):
             return collect(zip_entries(archive))
     except Exception as error:  # zipfile raises whatever broken bytes lead it to
         kind = next(kind for start, kind in OTHERS.items() if content.startswith(start))
-        raise UnreadableSubmission(
-            f"{name} is not a usable zip archive ({kind}: {printable(error)}). Make it with: sh "
-            "collect_submission.sh"
-        ) from error
+        why = f"{name} is not a usable zip archive ({kind}: {printable(error)})"
+        raise UnreadableSubmission(f"{why}. Make it with: sh collect_submission.sh") from error
 
 
 def zip_entries(archive):
@@ -104,9 +99,10 @@ def folder_entries(folder, deepest=3):
             is_plain = stat.S_ISREG(path.lstat().st_mode)
             inside = PurePosixPath(path.relative_to(folder))
             entries.append(Entry(inside, functools.partial(read_file, path), is_plain))
-        depth = len(Path(inner).relative_to(folder).parts)
-        done = depth == deepest or len(entries) > MAX_ENTRIES or any(map(Entry.is_wanted, entries))
-        folders[:] = [] if done else sorted(f for f in folders if not CLUTTER.search(f"{f}/"))
+        found = any(entry.path.name in WANTED for entry in entries)
+        deep = len(Path(inner).relative_to(folder).parts) == deepest
+        done = found or deep or len(entries) > MAX_ENTRIES
+        folders[:] = [] if done else sorted(name for name in folders if not is_clutter(Path(name)))
     return entries
 
 
@@ -118,15 +114,15 @@ def read_file(path, limit):
 
 def collect(entries):
     """The `Submission` that entries make: the files of the folder with most of what is wanted."""
-    entries = [entry for entry in entries if not CLUTTER.search(str(entry.path))]
+    entries = [entry for entry in entries if not is_clutter(entry.path)]
     names = [printable(entry.path) for entry in entries[:MAX_NAMES]]
-    found = Counter(entry.path.parent for entry in entries if entry.is_wanted())
+    found = Counter(entry.path.parent for entry in entries if entry.path.name in WANTED)
     top = min(found, key=lambda f: (f.parts != (), -found[f], f.parts), default=PurePosixPath())
     nested = f"The files are in the folder {printable(top)!r}: please zip the files themselves."
     files, notes = {}, [nested] if top.parts else []
     inside = [e for e in entries if e.path.parent == top and COUNTS.fullmatch(e.path.name)]
     times, room = Counter(entry.path.name for entry in inside), MAX_TOTAL
-    for entry in sorted(inside, key=Entry.is_wanted, reverse=True):  # what is wanted first
+    for entry in sorted(inside, key=lambda e: e.path.name not in WANTED):  # those first
         name, limit = entry.path.name, min(LIMITS[entry.path.suffix], room)
         try:
             content = entry.read(limit) if entry.is_plain and times[name] == 1 else b""
@@ -142,6 +138,11 @@ def collect(entries):
         else:
             files[name], room = content, room - len(content)
     return Submission(files, list(dict.fromkeys(notes))[:MAX_NOTES], names)
+
+
+def is_clutter(path):
+    """Whether macOS, Python or an editor left a file or folder: resource forks, byte code."""
+    return path.name.startswith(".") or not {"__MACOSX", "__pycache__"}.isdisjoint(path.parts)
 
 
 def printable(value, most=200):

@@ -81,7 +81,7 @@ def work(task, report):
     if task["module"] == "word2vec" and not hasattr(module, "getNegativeSamples"):
         module.getNegativeSamples = inputs.get_negative_samples  # the course gives it
     for call in task["calls"]:
-        complaints = []  # of NumPy's, about infinity and what is no number
+        arguments, complaints = [], []  # of NumPy's, about infinity and what is no number
         with np.errstate(all="call", under="ignore", call=lambda *what: complaints.append(what)):
             try:
                 inputs.enter_folder(home, call)

@@ -19,7 +19,6 @@ class NoPicture(ValueError):
 
 def png_size(content, sandbox=None):
     """Width and height in pixels; raises `NoPicture`."""
-    from autograder.checking import said
     from autograder.sandbox import Sandbox
 
     if not content.startswith(SIGNATURE):
@@ -27,9 +26,9 @@ def png_size(content, sandbox=None):
     itself = {"pictures.py": Path(__file__).read_bytes()}
     call = {"args": [base64.b64encode(content).decode("ascii")], "kwargs": {}}
     outcome = (sandbox or Sandbox()).run(itself, "pictures", "read_png", [call])
-    event = outcome.events[0] if outcome.events else {"error": outcome.ending}
+    event = outcome.events[0] if outcome.events else {"error": {"text": outcome.ending}}
     if "error" in event:
-        raise NoPicture(f"Pillow cannot read it: {said(event['error'])}")
+        raise NoPicture(f"Pillow cannot read it: {event['error']['text']}")
     width, height = (int(output["data"][0]) for output in event["outputs"])
     if not SMALLEST <= min(width, height) <= max(width, height) <= LARGEST:
         raise NoPicture(f"{width} x {height} pixels show nothing, or are too many")

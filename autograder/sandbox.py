@@ -4,7 +4,7 @@
 
 What isolates the child is a `Wall`: bubblewrap, where the system allows namespaces. The child then
 sees Python, the system's libraries and one small /tmp, and all that it has started ends with it.
-What it reports (`child.py`) can be forged only by code that computes the right answers anyway. Every
+Its report (`child.py`) can be forged only by code that computes the right answers anyway. Every
 wait here has an end.
 """
 
@@ -142,10 +142,7 @@ def in_namespaces(disk):
 
 
 def import_path():
-    """Where a child imports from: where this process does, but not from this project.
-
-    That may include the user's own packages and PYTHONPATH. Our solution lies in the project.
-    """
+    """Where a child imports from: where we do, but not from this project, where the solution is."""
     venv, path = Path(sys.prefix).resolve(), [Path(entry).resolve() for entry in sys.path]
     others = [p for p in path if p.is_relative_to(venv) or not p.is_relative_to(ROOT)]
     return [str(p) for p in others if p.exists() and not ROOT.is_relative_to(p)]

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from autograder.archive import CLUTTER, MODULES, PARAMS
+from autograder.archive import WANTED, is_clutter
 from autograder.checking import clean
 from common.files import replacing
 
@@ -90,7 +90,7 @@ def find_submissions(paths):
 def visible(folder):
     """What is in a folder, sorted, without what macOS and Python leave there."""
     try:
-        return sorted(path for path in folder.iterdir() if not CLUTTER.search(f"{path.name}/"))
+        return sorted(path for path in folder.iterdir() if not is_clutter(Path(path.name)))
     except OSError:  # Whoever grades it will be told why.
         return []
 
@@ -102,7 +102,7 @@ def is_zip(path):
 
 def is_one(folder):
     """Whether a folder is a submission, by a file in it that is asked for."""
-    return any((folder / name).is_file() for name in (*MODULES, PARAMS))
+    return any((folder / name).is_file() for name in WANTED)
 
 
 def holds_submission(folder, deepest=3):
