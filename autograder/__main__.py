@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 try:
     from autograder import fingerprints, results, whole_class
-    from autograder.archive import WANTED, UnreadableSubmission, read_submission
+    from autograder.archive import WANTED, UnreadableSubmission, printable, read_submission
     from autograder.checking import Line, Result, clean
     from autograder.exercises import make_exercises
     from autograder.questions import points, points_of_parts, questions, say
@@ -54,7 +54,7 @@ def grade(path, seed, sandbox, names, strict=False):
     path = Path(path)
     grading = Grading(
         header=[
-            f"Assignment 2, coding: {clean(path.resolve().name).replace(chr(10), ' ')}",
+            f"Assignment 2, coding: {printable(path.resolve().name)}",
             f"Inputs were drawn at random; repeat them with: --seed {seed}",
             sandbox.wall.sentence,
         ],
@@ -82,7 +82,7 @@ def not_found(submission, names):
     others = [name for name in submission.names if name.rpartition("/")[2] not in WANTED]
     others.sort(key=lambda name: (name.count("/"), not name.endswith(".py")))
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-    found = f"; found {clean(', '.join(others[:5]), 200)}{more}" if others else ""
+    found = f"; found {', '.join(others[:5])}{more}" if others else ""
     return f"no {' and no '.join(missing)}{found}"
 
 
@@ -113,7 +113,7 @@ def grade_functions(grading, files, missing, exercises, sandbox):
                 lines = []
             elif broken:
                 told[why] = item.number
-            elif advice and written and not earned and lines[0].label != "hint":
+            elif advice and lines and written and not earned and lines[0].label != "hint":
                 lines = [Line(advice, "hint"), *lines]
             why = f"{question.name}: {why}" if why and not broken else why
             row = Row(question.name, item.number, item.title, earned, item.points, lines, why)
@@ -235,12 +235,16 @@ def check_trust(options):
 # ----------------------------------------------------------------------------------------- action
 def main(arguments=None):
     """Do what the command line says; the exit status."""
-    options = parse_arguments(arguments)
-    if options.loss is not None:
-        return name_loss(options.loss)
-    if options.seed is None:
-        options.seed = secrets.randbits(48)
-    return grade_class(options) if is_class(options) else grade_one(options)
+    try:
+        options = parse_arguments(arguments)
+        if options.loss is not None:
+            return name_loss(options.loss)
+        if options.seed is None:
+            options.seed = secrets.randbits(48)
+        return grade_class(options) if is_class(options) else grade_one(options)
+    except stopping.UserError as error:  # Status 1 would mean less than full marks.
+        stopping.say(f"autograder: {error}")
+        return 3
 
 
 def name_loss(printed):
@@ -266,7 +270,7 @@ def grade_one(options):
         grading = grade(path, seed, sandbox, names, options.strict_run).worth(options.points)
         content = results.as_json(grading, time.monotonic() - began, seed, sandbox.wall.name)
     except stopping.UserError as error:
-        print(f"autograder: {error}", file=sys.stderr)
+        stopping.say(f"autograder: {error}")
         content, status = results.failure(str(error)), 3
     except Exception as error:  # a fault of ours must not leave Gradescope without its JSON
         traceback.print_exc()
@@ -282,11 +286,7 @@ def grade_one(options):
 
 def grade_class(options):
     """Grade many submissions by this command itself, each in a process; CSV and feedback."""
-    try:
-        wall = check_trust(options)
-    except UnfitSystem as error:
-        print(f"autograder: {error}", file=sys.stderr)
-        return 3
+    wall = check_trust(options)
     values = ",".join(f"{value:g}" for value in options.points.values())
     command = [sys.executable, os.fspath(HERE), "--one", "--seed", str(options.seed)]
     command += ["--points", values, "--seconds", f"{options.seconds:g}"]
@@ -295,9 +295,9 @@ def grade_class(options):
     submissions, left_out = whole_class.find_submissions(options.paths)
     print(f"{wall.sentence}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
     if left_out:
-        print(clean(f"Left out, since they are no submissions: {', '.join(left_out)}"))
+        print(printable(f"Left out, since they are no submissions: {', '.join(left_out)}"))
     if not submissions:
-        print("autograder: there are no submissions here", file=sys.stderr)
+        stopping.say("autograder: there are no submissions here")
         return 2
     files = options.csv, options.feedback
     return whole_class.grade_all(submissions, command, questions_of(options), *files)

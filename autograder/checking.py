@@ -73,8 +73,10 @@ class Case:
 
     def inputs(self):
         """The inputs as the table shows them."""
-        shown = {name: value for name, value in self.arguments.items() if is_plain(value)}
-        return "\n".join(filter(None, (describe(**shown, **self.keywords), self.about)))
+        given = {**self.arguments, **self.keywords}  # a dict is what child.py makes it of
+        given = {n: v.get("dict") if isinstance(v, dict) else v for n, v in given.items()}
+        shown = {n: v for n, v in given.items() if v is not None and v is not False}
+        return "\n".join(filter(None, (describe(**shown), self.about)))
 
     def for_child(self):
         """The call for `Sandbox.run`."""
@@ -260,7 +262,7 @@ class Marking:
         """A `Fault` with all the lines that the table shows."""
         number = self.exercise.question.items[item].number
         hint = say(case.hint) if event and case.hint else fault.hint
-        if not hint and case.undrawn and event and not event.get("drawn"):
+        if not hint and case.undrawn and event and event.get("drawn") == 0:
             hint = say(case.undrawn)
         if not hint and self.exercise.rests_on_first and 0 in self.faults:
             hint = say("first", what=self.exercise.question.items[0].number)
@@ -275,9 +277,10 @@ def checks_of(right, wrong, items=None):
     """The `Check`s for the outputs of a call, which count for these items, or for 0, 1, 2, ...
 
     `right` has each output by name, in order; `wrong` pairs of a hint and what the mistake leads
-    to: all outputs in order, or some by name.
+    to: the output, if there is one alone, or all in order, or some by name.
     """
     names = list(right)
+    wrong = [(hint, [x] if len(names) == 1 else x) for hint, x in wrong]
     wrong = [(hint, x if isinstance(x, dict) else dict(zip(names, x))) for hint, x in wrong]
     checks = []
     for i, name in enumerate(names):
@@ -458,13 +461,6 @@ def clean(value, most=1000):
     return "".join(c if c == "\n" or c.isprintable() else "?" for c in value)
 
 
-def is_plain(value):
-    """Whether the table shows an argument: not one that child.py makes up, None or False."""
-    if isinstance(value, dict):
-        return "dict" in value
-    return value is not None and value is not False
-
-
 def describe(**values):
     """Names and values, one below the other."""
     return "\n".join(
@@ -475,8 +471,6 @@ def describe(**values):
 
 def show(value):
     """A value as Python would read it again, or what it is if it is long."""
-    if isinstance(value, dict):
-        value = value.get("dict", value)
     if not isinstance(value, np.ndarray):
         return repr(value)
     shown = np.array2string(value, separator=", ", precision=6, suppress_small=True, threshold=200)

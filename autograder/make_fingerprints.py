@@ -19,17 +19,9 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # this file is run as a script
 
+from autograder import fingerprints  # noqa: E402
 from autograder.exercises import word_terms  # noqa: E402
-from autograder.fingerprints import (  # noqa: E402
-    FILE,
-    ITERATIONS,
-    LOG,
-    PUBLISHED,
-    SAVE_EVERY,
-    D,
-    fingerprint,
-    load,
-)
+from autograder.fingerprints import ITERATIONS, LOG, PUBLISHED, SAVE_EVERY, load  # noqa: E402
 from common.files import replacing  # noqa: E402
 from common.stopping import run_command  # noqa: E402
 from training.fast.sampler import BulkSampler  # noqa: E402
@@ -147,8 +139,8 @@ def start_vectors(n_words):
     """The (2V, D) array of the assignment before the first iteration; seeds both generators."""
     random.seed(31415)
     np.random.seed(9265)
-    center = (np.random.rand(n_words, D) - 0.5) / D
-    return np.concatenate((center, np.zeros((n_words, D))))
+    center = (np.random.rand(n_words, 10) - 0.5) / 10
+    return np.concatenate((center, np.zeros((n_words, 10))))
 
 
 def train(runs, corpus, first=1, last=ITERATIONS, at_save=lambda iteration: None):
@@ -182,15 +174,15 @@ def make():
     corpus = new_corpus("gbk")
     run = runs["read in another encoding"] = Run(start_vectors(len(corpus.words)))
     train([run], corpus)
-    projections = {"not trained": fingerprint(start)}
+    projections = {"not trained": fingerprints.fingerprint(start)}
     for at in range(SAVE_EVERY, ITERATIONS, SAVE_EVERY):
         params, state = saves[at]
-        projections[f"only {at} iterations"] = fingerprint(params)
+        projections[f"only {at} iterations"] = fingerprints.fingerprint(params)
         # The scaffold resumes with a fraction of the step, and draws the subsample again.
         run = runs[f"resumed at {at}"] = Run(params, step=STEP * 0.5 ** (at / ANNEAL_EVERY))
         random.setstate(state)
         train([run], new_corpus(), at + 1)
-    projections |= {name: fingerprint(run.params) for name, run in runs.items()}
+    projections |= {name: fingerprints.fingerprint(run.params) for name, run in runs.items()}
     own = {name: run for name, run in runs.items() if run.own != run.right}
     return {
         "projections": {name: values.tolist() for name, values in projections.items()},
@@ -230,9 +222,10 @@ def main(arguments):
     began = time.perf_counter()
     docs = arguments == ["--docs"]
     text = with_table(DOCS.read_text(encoding="utf-8")) if docs else json.dumps(make(), indent=1)
-    with replacing(DOCS if docs else FILE, "w", encoding="utf-8") as file:
+    path = DOCS if docs else fingerprints.FILE
+    with replacing(path, "w", encoding="utf-8") as file:
         file.write(text.rstrip("\n") + "\n")
-    print(f"{DOCS if docs else FILE}: written in {time.perf_counter() - began:.0f} s")
+    print(f"{path}: written in {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

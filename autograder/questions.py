@@ -46,6 +46,13 @@ def load():
     return parser
 
 
+def read(section):
+    """Key -> text of a section; raises `UserError`."""
+    if section not in load():
+        raise UserError(f"{FILE.name} has no section [{section}]")
+    return load()[section]
+
+
 @functools.cache
 def questions():
     """Name -> `Question`, in the order of the file; raises `UserError`."""
@@ -78,7 +85,7 @@ def read_question(name, section, names):
 
 def parts():
     """Letter -> title of each part of the assignment."""
-    return dict(load()["parts"])
+    return dict(read("parts"))
 
 
 def points():
@@ -101,30 +108,26 @@ def points_of_parts(string):
 def say(key, section="sentences", **values):
     """A sentence, with these values filled in."""
     try:
-        return " ".join(load()[section][key].split()).format(**values)
+        return " ".join(read(section)[key].split()).format(**values)
     except (KeyError, IndexError, ValueError) as error:
         raise UserError(f"{FILE.name}, [{section}] {key}: {error!r}") from error
 
 
 def formulas(section):
     """Pairs of a hint and a function that gives the value of its formula for some names."""
+    return [
+        (" ".join(hint.split()), functools.partial(value_of, section, formula))
+        for formula, hint in read(section).items()
+    ]
 
-    def function(formula):
-        code = compile(formula, FILE.name, "eval")  # our own file, not a submission's
 
-        def value(**names):
-            try:
-                with np.errstate(all="ignore"):  # such as exp of the scores, which may overflow
-                    return eval(code, {"np": np, **names})
-            except Exception as error:
-                raise UserError(f"{FILE.name}, [{section}]: {formula} raises {error!r}") from error
-
-        return value
-
+def value_of(section, formula, **names):
+    """The value of a formula; raises `UserError`."""
     try:
-        return [(" ".join(hint.split()), function(key)) for key, hint in load()[section].items()]
-    except (KeyError, SyntaxError) as error:
-        raise UserError(f"{FILE.name}, [{section}]: {error}") from error
+        with np.errstate(all="ignore"):  # such as exp of the scores, which may overflow
+            return eval(formula, {"np": np, **names})  # our own file, not a submission's
+    except Exception as error:
+        raise UserError(f"{FILE.name}, [{section}]: {formula} raises {error!r}") from error
 
 
 def evaluate(section, **names):

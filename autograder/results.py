@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
     def passed(self):
         """Whether it has earned all its points."""
-        return self.points == self.most
+        return self.points == self.most and not self.why
 
     def mark(self):
         """A word for the table."""

@@ -27,6 +27,7 @@ WINDOWS = 20_000  # for the loss; its standard error is then 0.04, and that of a
 GOOD_LOSS, FAIR_LOSS = 10.2, 12.0  # "around or below 10", all points; trained, but not well, half
 REPEATS = 3  # of the corpus when it is subsampled: enough for a sample
 SHAPE = (2 * fingerprints.V, fingerprints.D)
+MOST = 1_000_000  # no number in the vectors of a run is as large
 STAND_IN = 18_951  # words of the Rotten Tomatoes snippets, which get_datasets falls back on
 OTHER_VOCABULARIES = {
     19_538: "SST read in an East Asian encoding with errors ignored",
@@ -37,11 +38,11 @@ NO_RUN = f"no run yet: python run.py makes {PARAMS}"
 
 
 class UnusableParams(UserError):
-    """Parameters that earn nothing; the message says why, to the student."""
+    """Parameters that earn nothing, or cannot be graded; the message tells the student why."""
 
-
-class NotGradable(UserError):
-    """Parameters that cannot be graded; the message says why, to the student."""
+    def __init__(self, message, graded=True):
+        super().__init__(message)
+        self.graded = graded
 
 
 def grade_run(files, seed, sandbox=None, wrong=(), strict=False):
@@ -56,7 +57,8 @@ def grade_run(files, seed, sandbox=None, wrong=(), strict=False):
         remarks = [f'the vectors match a known run: "{known}".', *remarks]
     doubts = doubts_about(known, wrong)
     if strict and doubts:
-        rows = [row._replace(points=0, why="", lines=[*row.lines, Line(doubts[0])]) for row in rows]
+        said = Line(doubts[0])
+        rows = [row._replace(points=0, why=said.text, lines=[*row.lines, said]) for row in rows]
     return [*rows, grade_picture(files, sandbox)], remarks, doubts
 
 
@@ -70,15 +72,19 @@ def doubts_about(known, wrong):
     right = () if part else ("a", "b") if known == fingerprints.PUBLISHED else ("a",)
     impossible = ", ".join(number for number in wrong if number.startswith(right))
     if right and impossible:
-        return [f"The vectors cannot come from this code: they are right, but {impossible} is not."]
+        return [
+            f"The vectors cannot come from this code: they are right, it is not ({impossible})."
+        ]
     return []
 
 
 def row(number, share, text, why="", **more):
     """A `Row` of the run, which earns a share of its points."""
     item = {item.number: item for item in questions()["run"].items}[number]
-    points = share * item.points
-    return Row("run", number, item.title, points, item.points, [Line(text)], why or text, **more)
+    why = "" if share == 1 else why or text
+    return Row(
+        "run", number, item.title, share * item.points, item.points, [Line(text)], why, **more
+    )
 
 
 def both(text, why="", **more):
@@ -94,8 +100,8 @@ def grade_params(files, seed):
     try:
         params = read_params(files)
         check_form(params)
-    except (UnusableParams, NotGradable) as error:
-        return both(str(error), graded=isinstance(error, UnusableParams)), None, []
+    except UnusableParams as error:
+        return both(str(error), graded=error.graded), None, []
     known = fingerprints.recognise(params)
     loss_row = grade_loss(params, known, seed)
     if known == fingerprints.PUBLISHED and not loss_row.passed():
@@ -118,12 +124,9 @@ def grade_params(files, seed):
 def read_params(files):
     """The array in saved_params_40000.npy; raises `UnusableParams`."""
     file = io.BytesIO(files[PARAMS])
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
     try:
-        shape, fortran, dtype = readers[np.lib.format.read_magic(file)](file)
+        np.lib.format.read_magic(file)  # np.save writes version 1.0 of the format
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
     except Exception as error:  # numpy raises whatever a broken header leads it to
         raise UnusableParams(f"{PARAMS} is not a file that np.save makes") from error
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
@@ -134,25 +137,22 @@ def read_params(files):
     if len(data) != shape[0] * shape[1] * dtype.itemsize:
         raise UnusableParams(f"{PARAMS} is cut off, or longer than its header says")
     params = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    if not np.isfinite(params).all():
-        bad = np.argwhere(~np.isfinite(params))[0]
-        raise UnusableParams(f"{PARAMS} holds nan or infinity, first in row {bad[0]}: {DIVERGED}")
-    if np.abs(params).max() > 1e6:
-        raise UnusableParams(f"{PARAMS} holds numbers of more than a million: {DIVERGED}")
+    bad = np.argwhere(~(np.abs(params) <= MOST))
+    if len(bad):
+        what = f"nan, infinity or more than {MOST:,}, first in row {bad[0][0]}"
+        raise UnusableParams(f"{PARAMS} holds {what}: {DIVERGED}")
     return params
 
 
 def check_form(params):
-    """Raise `UnusableParams` unless the run can have left an array of this form.
-
-    `NotGradable` if it is that of a run on the data that stands in for the treebank.
-    """
+    """Raise `UnusableParams` unless the run can have left an array of this form."""
     n_words = len(params) // 2
     if params.shape == (2 * STAND_IN, SHAPE[1]):
-        raise NotGradable(
+        raise UnusableParams(
             f"NOT GRADED: these vectors were trained on the Rotten Tomatoes snippets ({n_words:,} "
             "words), which stand in for the treebank. Only a run on the treebank can be graded: "
-            "sh get_datasets.sh, then python run.py"
+            "sh get_datasets.sh, then python run.py",
+            graded=False,
         )
     if params.shape != SHAPE:
         whose = OTHER_VOCABULARIES.get(n_words)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from autograder.archive import WANTED, is_clutter
+from autograder.archive import WANTED, is_clutter, printable
 from autograder.checking import clean
 from common.files import replacing
 
@@ -83,7 +83,7 @@ def find_submissions(paths):
                 found.append(Submission(child.name, None))
     names = [submission.name for submission in found]
     return [
-        s._replace(name=clean(s.path if names.count(s.name) > 1 else s.name, 200)) for s in found
+        s._replace(name=printable(s.path if names.count(s.name) > 1 else s.name)) for s in found
     ], left_out
 
 
@@ -105,13 +105,10 @@ def is_one(folder):
     return any((folder / name).is_file() for name in WANTED)
 
 
-def holds_submission(folder, deepest=3):
-    """Whether there is a zip or a file that is asked for in a folder, or below it."""
-    children = visible(folder)
-    return is_one(folder) or any(
-        is_zip(child) or (deepest and child.is_dir() and holds_submission(child, deepest - 1))
-        for child in children
-    )
+def holds_submission(folder):
+    """Whether there is a zip or a file that is asked for in a folder, or not far below it."""
+    found = (path for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth))
+    return any(is_zip(path) or path.name in WANTED for path in found if not is_clutter(path))
 
 
 # ------------------------------------------------------------------------------------- the grading
