@@ -138,9 +138,7 @@ def parse_arguments(arguments):
         epilog="One PATH is graded in full, several or a folder of submissions as a class.",
     )
     add = parser.add_argument
-    add(
-        "paths", nargs="*", type=Path, metavar="PATH", help="a zip, a folder, word2vec.py or sgd.py"
-    )
+    add("paths", nargs="*", type=Path, metavar="PATH", help="zip, folder, word2vec.py or sgd.py")
     add("-q", dest="question", choices=questions(), help="grade one question")
     add("--loss", metavar="NUMBER", help="name the run that ends on this printed loss")
     add("--seed", type=int, help="seed of the inputs, to repeat a grading")
@@ -222,9 +220,8 @@ def questions_of(options):
 def check_trust(options):
     """The `Wall` of this system; raises `UnfitSystem` if other people's code would run without."""
     wall = find_wall()
-    own = [path for path in options.paths if path.is_dir() or path.suffix == ".py"]
-    strangers = is_class(options) or len(own) < len(options.paths)
-    if wall is Wall.NONE and strangers and not options.trust:
+    own = all(path.is_dir() or path.suffix == ".py" for path in options.paths)
+    if wall is Wall.NONE and (is_class(options) or not own) and not options.trust:
         raise UnfitSystem(
             f"{advice_for(wall)} Without it, submitted code would run with your own rights. "
             "Add --trust if you trust it."
@@ -249,15 +246,11 @@ def main(arguments=None):
 
 def name_loss(printed):
     """Say which runs have a loss."""
-    if not math.isfinite(float(printed)):
-        print(results.wrapped(f"{printed}: {DIVERGED}"))
-        return 0
-    found = fingerprints.runs_with_loss(printed)
-    for line in found:
+    diverged = not math.isfinite(float(printed))
+    found = [f"{printed}: {DIVERGED}"] if diverged else fingerprints.runs_with_loss(printed)
+    unknown = f"{printed} is not the loss of any known run, at any of its saves."
+    for line in found or [unknown, say("unknown loss", "runs")]:
         print(results.wrapped(line))
-    if not found:
-        print(f"{printed} is not the loss of any known run, at any of its saves.")
-        print(results.wrapped(say("unknown loss", "runs")))
     return 0 if found else 1
 
 

@@ -80,10 +80,8 @@ class Case:
 
     def for_child(self):
         """The call for `Sandbox.run`."""
-        args = [
-            {"array": value.tolist()} if isinstance(value, np.ndarray) else value
-            for value in self.arguments.values()
-        ]
+        args = self.arguments.values()
+        args = [{"array": x.tolist()} if isinstance(x, np.ndarray) else x for x in args]
         return {"args": args, "kwargs": self.keywords, **self.call}
 
 
@@ -93,9 +91,9 @@ class Exercise:
 
     question: Question
     cases: list
-    half_if_modified: bool = True
-    rests_on_first: bool = False  # whether the other items can hardly be right without the first
-    marked_anywhere: bool = False  # whether what is to be written may stand in another function
+    # Whether no more than a step of it is to be written, here or in a function that it calls: then
+    # other items can hardly be right without the first, and changing an argument costs nothing.
+    is_step: bool = False
 
     @property
     def module(self):
@@ -118,7 +116,7 @@ class Exercise:
         else:
             marking = Marking(self, outcome)
             results, remarks = marking.results(), marking.remarks
-        decisive = results[:1] if self.rests_on_first else results
+        decisive = results[:1] if self.is_step else results
         if not any(r.points for r in decisive) and self.is_unwritten(outcome, source):
             sentence = say("not written")
             results = [Result(0, [Line(sentence)], sentence, written=False)] * len(items)
@@ -144,7 +142,7 @@ class Exercise:
     def is_unwritten(self, outcome, source):
         """Whether a function has not been written yet: a bare marker, NotImplementedError, None."""
         source, own = source.decode("utf-8", "replace"), f"def {self.question.function}("
-        if has_bare_marker(functions_in(source, "def " if self.marked_anywhere else own)):
+        if has_bare_marker(functions_in(source, "def " if self.is_step else own)):
             return True
         written = any(map(has_code, functions_in(source, own)))  # then only the return is missing
         return bool(outcome.events) and all(
@@ -155,12 +153,12 @@ class Exercise:
 
 
 class Fault(NamedTuple):
-    """What is wrong with an output: a hint, lines, and whether these come before the input."""
+    """What is wrong with an output: a hint, lines before the input and after it, and in short."""
 
-    hint: str
-    lines: list
+    hint: str = ""
+    before: list = []
+    after: list = []
     why: str = ""
-    comes_first: bool = False
 
 
 class Marking:
@@ -196,9 +194,9 @@ class Marking:
         results = []
         for i, item in enumerate(self.exercise.question.items):
             if i in self.faults:
-                hint, lines, why, _ = self.faults[i]
+                hint, lines, _, why = self.faults[i]
                 lines = [*lines, *map(Line, changes)]
-                results.append(Result(0, lines, hint or why or item.number))
+                results.append(Result(0, lines, hint or why or f"{item.number} is wrong"))
             elif halved[i]:
                 lines = [Line(sentence) for sentence in (*halved[i], say("half"))]
                 results.append(Result(item.points / 2, lines, " ".join(halved[i])))
@@ -210,7 +208,7 @@ class Marking:
         """Sentences on arguments that were changed, if these cost points; else they are remarks."""
         names = {n for case, event in self.events.items() for n in changed(case, event)}
         changes = [say("modified", name=name) for name in sorted(names)]
-        if self.exercise.half_if_modified:
+        if not self.exercise.is_step:
             return changes
         for change in changes:
             self._remark(change)
@@ -246,11 +244,10 @@ class Marking:
         if event is None:
             why = self.outcome.ending or "the process ended early"
             lines = [Line(say("no result", why=why)), *last_output(self.outcome.output)]
-            return Fault("", lines, why, comes_first=True), None
+            return Fault(before=lines, why=why), None
         if "error" in event:
-            lines = [Line(say("raises", why=said(event["error"])))]
-            why = self.exercise.in_short(event["error"])
-            return Fault("", lines, why, comes_first=True), None
+            line = Line(say("raises", why=said(event["error"])))
+            return Fault(before=[line], why=self.exercise.in_short(event["error"])), None
         if check.own_steps and 0 in self.faults:
             case, factor, summand = check.own_steps
             own = output_of(self.events[case], 0)
@@ -264,12 +261,12 @@ class Marking:
         hint = say(case.hint) if event and case.hint else fault.hint
         if not hint and case.undrawn and event and event.get("drawn") == 0:
             hint = say(case.undrawn)
-        if not hint and self.exercise.rests_on_first and 0 in self.faults:
+        if not hint and self.exercise.is_step and 0 in self.faults:
             hint = say("first", what=self.exercise.question.items[0].number)
         seen = self._shown.setdefault(case, number)
-        inputs = [Line(case.inputs() if seen == number else f"as for {seen}", "input")]
-        lines = fault.lines + inputs if fault.comes_first else inputs + fault.lines
-        return fault._replace(hint=hint, lines=[Line(hint, "hint")] * bool(hint) + lines)
+        inputs = Line(case.inputs() if seen == number else say("same", number=seen), "input")
+        lines = [*[Line(hint, "hint")] * bool(hint), *fault.before, inputs, *fault.after]
+        return fault._replace(hint=hint, before=lines)
 
 
 # ------------------------------------------------------------------------------------- comparison
@@ -279,15 +276,16 @@ def checks_of(right, wrong, items=None):
     `right` has each output by name, in order; `wrong` pairs of a hint and what the mistake leads
     to: the output, if there is one alone, or all in order, or some by name.
     """
-    names = list(right)
-    wrong = [(hint, [x] if len(names) == 1 else x) for hint, x in wrong]
-    wrong = [(hint, x if isinstance(x, dict) else dict(zip(names, x))) for hint, x in wrong]
-    checks = []
+    names, checks = list(right), []
     for i, name in enumerate(names):
-        mistakes = [(hint, outputs[name]) for hint, outputs in wrong if name in outputs]
-        for other in (other for other in names if other != name):
-            hint = say("order", name=other, names=", ".join(names))
-            mistakes.append((hint, right[other]))
+        mistakes = []
+        for hint, x in wrong:
+            x = [x] if len(names) == 1 and not isinstance(x, dict) else x
+            x = x if isinstance(x, dict) else dict(zip(names, x))
+            mistakes += [(hint, x[name])] if name in x else []
+        others = [other for other in names if other != name]
+        order = ", ".join(names)
+        mistakes += [(say("order", name=other, names=order), right[other]) for other in others]
         checks.append(Check(items[i] if items else i, i, name, right[name], mistakes))
     return checks
 
@@ -297,13 +295,14 @@ def compare(check, event):
     outputs, shape, name = event.get("outputs"), np.shape(check.expected), check.name
     kind = "an array" if shape else "a number"
     if outputs == NOTHING:
-        return Fault(say("no return"), []), None
+        return Fault(say("no return")), None
     got = output_of(event, check.output)
     if got is None:
-        return Fault(say("too few", name=name), []), None
+        return Fault(say("too few", name=name)), None
     expected = Line(describe(**{name: np.asarray(check.expected)}), "expected")
     if isinstance(got, str):
-        return Fault(say("wrong type", name=name, kind=kind), [expected, Line(got, "got")]), None
+        hint = say("wrong type", name=name, kind=kind)
+        return Fault(hint, after=[expected, Line(got, "got")]), None
     form, was = None, outputs[check.output].get("was")
     if trimmed(got.shape) == trimmed(shape) and got.shape != shape:
         if shape:  # an array of one number is as good as the number
@@ -314,7 +313,7 @@ def compare(check, event):
     if any(agrees(got, right, check.tolerance) for right in (check.expected, *check.accepted)):
         return None, form
     found = [expected, Line(describe(**{name: got}), "got")]
-    return Fault(diagnose(got, check), found), None
+    return Fault(diagnose(got, check), after=found), None
 
 
 def diagnose(got, check):
@@ -324,9 +323,8 @@ def diagnose(got, check):
         if agrees(got, wrong, tolerance):
             return hint
     if got.shape != expected.shape:
-        return say(
-            "wrong shape", name=check.name, got=got.shape, shape=expected.shape or "a number"
-        )
+        shape = expected.shape or "a number"
+        return say("wrong shape", name=check.name, got=got.shape, shape=shape)
     if not np.isfinite(got).all():
         return say("not finite")
     if not got.any():
@@ -398,9 +396,8 @@ def numbers(report):
     if "type" in report:
         return f"a value of type {clean(report['type'])}"
     shape, data = report.get("shape"), report.get("data")
-    if not (isinstance(shape, list) and isinstance(data, list) and len(shape) <= 4):
-        return "nothing that can be read"
-    if not all(type(n) is int and 0 <= n <= 10_000 for n in shape):
+    lists = isinstance(shape, list) and isinstance(data, list) and len(shape) <= 4
+    if not (lists and all(type(n) is int and 0 <= n <= 10_000 for n in shape)):
         return "nothing that can be read"
     if not all(type(x) is float for x in data) or int(np.prod(shape)) != len(data):
         return "nothing that can be read"
@@ -462,16 +459,14 @@ def clean(value, most=1000):
 
 
 def describe(**values):
-    """Names and values, one below the other."""
-    return "\n".join(
-        f"{name} = " + show(value).replace("\n", "\n" + " " * (len(name) + 3))
-        for name, value in values.items()
-    )
-
-
-def show(value):
-    """A value as Python would read it again, or what it is if it is long."""
-    if not isinstance(value, np.ndarray):
-        return repr(value)
-    shown = np.array2string(value, separator=", ", precision=6, suppress_small=True, threshold=200)
-    return shown if len(shown) <= MAX_TEXT else f"an array of shape {value.shape}"
+    """Names and values, one below the other, as Python would read them again if they are short."""
+    lines = []
+    for name, value in values.items():
+        shown = repr(value)
+        if isinstance(value, np.ndarray):
+            how = dict(separator=", ", precision=6, suppress_small=True, threshold=200)
+            shown = np.array2string(value, **how)
+        if len(shown) > MAX_TEXT:
+            shown = f"an array of shape {np.shape(value)}"
+        lines.append(f"{name} = " + shown.replace("\n", "\n" + " " * (len(name) + 3)))
+    return "\n".join(lines)

@@ -224,10 +224,11 @@ def sgd_cases(rng):
 
     What takes long comes last: by then, a slow sgd has shown the rest.
     """
+    affine = round(float(rng.uniform(0.6, 0.9)), 2), round(float(rng.uniform(0.1, 0.5)), 2)
     return [
         *few_steps(0, rng, draw(rng, 3, 2) + 4, 0.1, 7),
         *few_steps(0, rng, round(float(draw(rng, 1)[0]) + 4, 2), 0.2, 5),  # as `python sgd.py`
-        *few_steps(2, rng, draw(rng, 2, 2) + 4, 0.1, 6, draw_affine(rng)),
+        *few_steps(2, rng, draw(rng, 2, 2) + 4, 0.1, 6, affine),
         annealing_case(rng, first=39_996),
         *resuming_cases(rng),
         *saving_cases(rng, first=4_991),
@@ -405,11 +406,6 @@ def draw(rng, *shape, scale=1.0):
     return np.where(values == 0, 0.37, values)
 
 
-def draw_affine(rng):
-    """Factor and summand of a postprocessing that changes every x."""
-    return round(float(rng.uniform(0.6, 0.9)), 2), round(float(rng.uniform(0.1, 0.5)), 2)
-
-
 CASES = {
     "sigmoid": sigmoid_cases,
     "naive-softmax": naive_softmax_cases,
@@ -417,8 +413,6 @@ CASES = {
     "skipgram": skipgram_cases,
     "sgd": sgd_cases,
 }
-# In sgd.py nothing but the step is to be written, in sgd or in a function that it calls.
-SGD = dict(half_if_modified=False, rests_on_first=True, marked_anywhere=True)
 
 
 def make_exercises(seed, names=None):
@@ -438,5 +432,5 @@ def make_exercises(seed, names=None):
         n_items = len({check.item for case in cases for check in case.checks} - {None})
         if n_items != len(question.items):
             raise UserError(f"{FILE.name}: [question {name}] must have {n_items} items")
-        exercises.append(Exercise(question, cases, **(SGD if name == "sgd" else {})))
+        exercises.append(Exercise(question, cases, is_step=name == "sgd"))
     return exercises

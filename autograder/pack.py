@@ -27,9 +27,6 @@ from utils.get_datasets import SST_FOLDER, read_archive  # noqa: E402
 AT_THE_ROOT = ("setup.sh", "run_autograder")
 
 
-LEFT_OUT = "make_fingerprints.py"
-
-
 def contents(data=None, options=""):
     """Name in the pack -> bytes, sorted by name.
 
@@ -38,7 +35,8 @@ def contents(data=None, options=""):
     paths = [p for p in HERE.iterdir() if p.suffix in (".py", ".json", ".ini", ".txt")]
     for folder in ("common", "training", "training/fast", "utils"):
         paths += (ROOT / folder).glob("*.py")
-    files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths if p.name != LEFT_OUT}
+    paths.remove(HERE / "make_fingerprints.py")
+    files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     files |= {name: (HERE / name).read_bytes() for name in AT_THE_ROOT}
     files["options"] = options.encode("ascii")
     if data:

@@ -35,9 +35,7 @@ class Question(NamedTuple):
 @functools.cache
 def load():
     """The content of questions.ini, a `configparser.ConfigParser`; raises `UserError`."""
-    parser = configparser.RawConfigParser(
-        delimiters=("=>",), comment_prefixes=("#",), empty_lines_in_values=False
-    )
+    parser = configparser.RawConfigParser(delimiters=("=>",), empty_lines_in_values=False)
     parser.optionxform = str  # formulas keep their capitals
     try:
         parser.read_string(FILE.read_text(encoding="utf-8"), FILE.name)

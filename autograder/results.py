@@ -69,8 +69,7 @@ class Grading:
 
     def reasons(self):
         """Why points were lost, or should perhaps be, in short."""
-        lost = [row.why for row in self.rows if row.why and not row.passed()]
-        return list(dict.fromkeys([*lost, *self.doubts]))
+        return list(dict.fromkeys([*(row.why for row in self.rows if row.why), *self.doubts]))
 
 
 def total(rows):
@@ -140,6 +139,7 @@ def as_json(grading, seconds, seed, wall):
         for row in grading.rows
     ]
     remarks = [*grading.doubts, *(f"Remark: {remark}" for remark in grading.remarks)]
+    of_class = {"reasons": grading.reasons(), "notes": grading.notes, "printed": grading.printed}
     return {
         "score": total(grading.rows),
         "execution_time": round(seconds, 3),
@@ -148,13 +148,7 @@ def as_json(grading, seconds, seed, wall):
         "stdout_visibility": "hidden",
         "tests": tests,
         "leaderboard": [],
-        "extra_data": {  # for a class
-            "seed": str(seed),
-            "wall": wall,
-            "reasons": grading.reasons(),
-            "notes": list(grading.notes),
-            "printed": grading.printed,
-        },
+        "extra_data": {"seed": str(seed), "wall": wall, **of_class},
     }
 
 

@@ -43,11 +43,6 @@ class Grade(NamedTuple):
     text: str = ""  # the table, and what the submission printed
     extra: dict = {}  # the seed and the wall
 
-    def summary(self):
-        """Points and remark in a line."""
-        total = "" if self.total is None else f"{self.total:g} / {self.most:g}"
-        return "  ".join(filter(None, (total, textwrap.shorten(self.remark, 100))))
-
 
 # --------------------------------------------------------------------------- where submissions lie
 def is_class(folder):
@@ -127,11 +122,12 @@ def grade_all(submissions, command, questions, csv_file=None, feedback=None, lon
         try:
             for count, task in enumerate(as_completed(tasks), 1):
                 i = tasks[task]
-                grades[i] = task.result()
-                name = submissions[i].name
-                print(f"[{count}/{len(tasks)}] {name}: {grades[i].summary()}", flush=True)
+                grade = grades[i] = task.result()
+                said = "" if grade.total is None else f"{grade.total:g} / {grade.most:g}  "
+                said = f"{submissions[i].name}: {said}{textwrap.shorten(grade.remark, 100)}"
+                print(f"[{count}/{len(tasks)}] {said}", flush=True)
                 if feedback:
-                    write_feedback(feedback, i, submissions, grades[i])
+                    write_feedback(feedback, i, submissions, grade)
         except BaseException:
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
