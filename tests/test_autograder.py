@@ -23,7 +23,7 @@ if os.name != "posix":
     pytest.skip("needs a POSIX system", allow_module_level=True)
 
 from autograder import checking, child, exercises, questions  # noqa: E402
-from autograder.sandbox import Limits, Outcome, Sandbox  # noqa: E402
+from autograder.sandbox import Outcome  # noqa: E402
 from utils import gradcheck  # noqa: E402
 
 STYLES = {
@@ -115,15 +115,6 @@ def test_a_correct_submission_earns_all_points(grade, name, style, seed):
     assert remarks == [] or style != "ours"  # loops overflows, vectorised has no empty windows
 
 
-@pytest.mark.parametrize("name", POINTS)
-def test_in_a_process_of_its_own_it_earns_the_same(name):
-    exercise, function = exercise_of(name), QUESTIONS[name].function
-    files = {file: source.encode() for file, source in CORRECT.items()}
-    outcome = Sandbox(Limits(seconds=20)).run(files, exercise.module, function, exercise.calls())
-    assert outcome.ending is None and not outcome.timed_out
-    assert summary(exercise, outcome)[:2] == (POINTS[name], "")
-
-
 def test_the_points_are_those_of_the_assignment():
     assert questions.points() == {"a": 12, "b": 4, "c": 4}
     numbers = [item.number for q in questions.questions().values() for item in q.items]
@@ -156,53 +147,15 @@ def test_every_hint_belongs_to_an_output_that_is_wrong(seed):
                     assert not checking.agrees(np.asarray(wrong), accepted, check.tolerance), hint
 
 
-VARIATIONS = {
-    "own getNegativeSamples lost": ("def getNegativeSamples", "def lost"),
-    "negatives as an array": (
-        "    for k in negSampleWordIndices:\n        u_k",
-        "    for k in np.array(negSampleWordIndices):\n        u_k",
-    ),
-    "helper module": ("import random\nimport sys", "import random, helper\nimport sys"),
-    "loss is an array of one": ("    loss = -np.log(z)\n", "    loss = np.array([-np.log(z)])\n"),
-    "checks at import that fail": (
-        "def skipgram(",
-        "gradcheck_naive(lambda x: (np.sum(x), 3 * x), np.ones(2), 'wrong')\n\n\ndef skipgram(",
-    ),
-    "arguments parsed at import": (
-        "def skipgram(",
-        "p = argparse.ArgumentParser()\n"
-        "p.add_argument('function', nargs='?', default='all')\np.parse_args()\n\n\ndef skipgram(",
-    ),
-    "random numbers at import": ("def skipgram(", "np.random.seed(1)\n\n\ndef skipgram("),
-}
-
-
-@pytest.mark.parametrize("edit", VARIATIONS.values(), ids=VARIATIONS)
-def test_harmless_variations_earn_all_points(grade, edit):
-    points, lines, remarks = grade("neg-sampling", {**edited(*edit), "helper.py": "import math\n"})
-    assert (points, lines) == ([1, 1, 1, 1], "")
-    assert "imported" not in "".join(remarks)
-
-
-@pytest.mark.parametrize(
-    "end, said", [("raise SystemExit(2)", "2"), ("assert sigmoid(0) == 3", "")]
-)
-def test_what_a_file_defines_before_its_import_fails_is_graded(grade, end, said):
-    sources = {**CORRECT, "word2vec.py": CORRECT["word2vec.py"] + f"\n{end}\n"}
-    points, _, remarks = grade("skipgram", sources)
-    assert points == [1, 1, 1]
-    assert "cannot be imported" in remarks[0] and said in remarks[0]
-
-
-def test_what_a_file_defines_after_its_import_has_failed_is_graded(grade):
-    """It needs an argument, data and a decorator that are not there; and has a future."""
+def test_what_a_file_defines_is_graded_though_its_import_fails(grade):
+    """It needs an argument, data and a decorator that are not there; has a future; and no end."""
     begin = (
         '"""Mine."""\nfrom __future__ import annotations\nimport argparse\n'
         "p = argparse.ArgumentParser()\np.add_argument('function')\nargs = p.parse_args()\n"
         "data = open(\n    'data.txt'\n)\n@nothing\n@nothing\ndef f(): pass\n"
         "def g(x: no_such_type): pass\n"
     )
-    sources = {**CORRECT, "word2vec.py": begin + CORRECT["word2vec.py"]}
+    sources = {"word2vec.py": begin + CORRECT["word2vec.py"] + "assert sigmoid(0) == 3\n"}
     points, lines, remarks = grade("skipgram", sources)
     assert (points, lines) == ([1, 1, 1], "")
     assert "SystemExit: 2" in remarks[0] and "word2vec.py, line 6" in remarks[0]
@@ -213,290 +166,211 @@ def test_the_folder_that_a_submission_was_graded_in_is_not_told(grade, tmp_path)
     assert lines.count("(sgd.py, line ") == 4 and str(tmp_path) not in lines
 
 
-OUTER = "return loss, d.dot(outsideVectors), d[:, None] * centerWordVec[None, :]"
-
-
-@pytest.mark.parametrize("form, said", [(".tolist()", "is a list"), ("[None][0]", "")])
-def test_gradients_as_lists_count_and_are_told(grade, form, said):
-    new = f"g = d.dot(outsideVectors){form}\n    {OUTER.replace('d.dot(outsideVectors)', 'g')}"
-    points, lines, remarks = grade("naive-softmax", edited(OUTER, new))
-    assert (points, lines) == ([1, 1, 1], "")
-    assert [f"gradCenterVec {said}" in remark for remark in remarks] == [True] * bool(said)
-
-
-@pytest.mark.parametrize("form", ["list(s)", "s.tolist()", "tuple(s)"])
-def test_a_sigmoid_that_returns_a_list_counts(grade, form):
-    sources = edited("    return s\n", f"    return {form} if np.ndim(x) else s\n")
-    assert grade("sigmoid", sources)[:2] == ([1, 1], "")
-
-
-def test_a_loss_in_a_list_counts_and_is_told(grade):
-    points, lines, remarks = grade(
-        "naive-softmax", edited("return loss, d.dot", "return [loss], d.dot")
-    )
-    assert (points, lines) == ([1, 1, 1], "") and "loss is a list" in remarks[0]
-
-
-@pytest.mark.parametrize("form", ["[None]", "[None, :]", ".view(np.matrix)"])
-def test_a_row_for_a_vector_costs_half_of_that_item_alone(grade, form):
-    sources = edited("gradCenterVec = (p - 1) @ U", f"gradCenterVec = ((p - 1) @ U){form}")
-    points, lines, remarks = grade("neg-sampling", sources)
-    assert points == [1, 0.5, 1, 1]
-    assert "gradCenterVec has shape (1, 4); it should be (4,)." in lines
-    assert not any("shape" in remark for remark in remarks)
-
-
 # ------------------------------------------------------------------------------ wrong submissions
-# Each: the question, its points, what the table says; then what is replaced in a right solution.
+# The question and its points | what the table says | what is replaced in a solution --> by what.
+# A * stands for `thorough`.
 WRONG = r"""
-sigmoid 0 0: the exponent must be -x
-    1 + np.exp(-x) --> 1 + np.exp(x)
-sigmoid 0 1: raises TypeError
-    1 + np.exp(-x) --> 1 + __import__("math").exp(-x)
-sigmoid .5 .5: x was modified
-    return s\n --> x *= 1.5\n    return s\n
-sigmoid 0 0: is the line with return missing
-    return s\n --> pass\n
+sigmoid 0 0 | the exponent must be -x | 1 + np.exp(-x) --> 1 + np.exp(x)
+sigmoid 0 1 | raises TypeError | 1 + np.exp(-x) --> 1 + __import__("math").exp(-x)
+sigmoid .5 .5 | x was modified | return s\n --> x *= 1.5\n    return s\n
+sigmoid 0 0 | is the line with return missing | return s\n --> pass\n
 
-naive-softmax 1 0 0: in this order
-    d.dot(outsideVectors), d[:, None] --> d[:, None] * centerWordVec, d.dot(outsideVectors)#
-naive-softmax 1 1 0: too few values: gradOutsideVecs is missing
-    , d[:, None] * centerWordVec[None, :] -->
-naive-softmax 0 0 0: softmax: divide exp(u_w.v_c) by its sum over all words w.
-    softmax(outsideVectors.dot(centerWordVec)) --> np.exp(outsideVectors.dot(centerWordVec))
-naive-softmax 0 0 0: the maximum is subtracted, but
-    d = softmax(outsideVectors.dot(centerWordVec)) -->
+naive-softmax 1 0 0 | in this order
+    | d.dot(outsideVectors), d[:, None] --> d[:, None] * centerWordVec, d.dot(outsideVectors)#
+naive-softmax 1 1 0 | too few values: gradOutsideVecs is missing
+    | , d[:, None] * centerWordVec[None, :] -->
+naive-softmax 0 0 0 | softmax: divide exp(u_w.v_c) by its sum over all words w.
+    | softmax(outsideVectors.dot(centerWordVec)) --> np.exp(outsideVectors.dot(centerWordVec))
+naive-softmax 0 0 0 | the maximum is subtracted, but
+    | d = softmax(outsideVectors.dot(centerWordVec)) -->
         d = outsideVectors.dot(centerWordVec); d = np.exp(d - d.max())
-naive-softmax 1 1 0: each word has a term
-    d[:, None] --> (d * (np.arange(len(d)) == outsideWordIdx))[:, None]
-naive-softmax 0 1 1: to base 10
-    -np.log(d[ --> -np.log10(d[
-naive-softmax 0 1 1: loss has shape (7,); it should be a number
-    -np.log(d[outsideWordIdx]) --> -np.log(d)
-naive-softmax 0 1 1: the minus sign is missing
-    -np.log(d[ --> np.log(d[
-naive-softmax 0 1 1: without the logarithm
-    -np.log(d[outsideWordIdx]) --> -d[outsideWordIdx]
-naive-softmax 1 0 0: y_hat where y_hat - y is needed
-    d[outsideWordIdx] -= 1 --> pass
-naive-softmax 1 0 0: (delta[o] += 1); it must be subtracted
-    d[outsideWordIdx] -= 1 --> d[outsideWordIdx] += 1
-naive-softmax 1 0 0: the sign is the other way round
-    d[outsideWordIdx] -= 1 --> d[outsideWordIdx] -= 1; d = -d
-naive-softmax 1 0 0: true outside word is left out
-    d[outsideWordIdx] -= 1 --> d[outsideWordIdx] = 0
-naive-softmax 1 1 0: transpose
-    d[:, None] * centerWordVec[None, :] --> d[None, :] * centerWordVec[:, None]
-naive-softmax 1 1 0: wrong rows
-    d[:, None] --> np.roll(d, 1)[:, None]
-naive-softmax 1 1 0: 2 times what it should be
-    d[:, None] --> 2 * d[:, None]
-naive-softmax 1 1 0: has this part been filled in
-    d[:, None] --> 0 * d[:, None]
-naive-softmax .5 .5 .5: outsideVectors was modified
-    gradOutsideVecs[outsideWordIdx] -= centerWordVec -->
+naive-softmax 1 1 0 | each word has a term
+    | d[:, None] --> (d * (np.arange(len(d)) == outsideWordIdx))[:, None]
+naive-softmax 0 1 1 | to base 10 | -np.log(d[ --> -np.log10(d[
+naive-softmax 0 1 1 | loss has shape (7,); it should be a number
+    | -np.log(d[outsideWordIdx]) --> -np.log(d)
+naive-softmax 0 1 1 | the minus sign is missing | -np.log(d[ --> np.log(d[
+naive-softmax 0 1 1 | without the logarithm | -np.log(d[outsideWordIdx]) --> -d[outsideWordIdx]
+naive-softmax 1 0 0 | y_hat where y_hat - y is needed | d[outsideWordIdx] -= 1 --> pass
+naive-softmax 1 0 0 | (delta[o] += 1); it must be subtracted
+    | d[outsideWordIdx] -= 1 --> d[outsideWordIdx] += 1
+naive-softmax 1 0 0 | the sign is the other way round
+    | d[outsideWordIdx] -= 1 --> d[outsideWordIdx] -= 1; d = -d
+naive-softmax 1 0 0 | true outside word is left out
+    | d[outsideWordIdx] -= 1 --> d[outsideWordIdx] = 0
+naive-softmax 1 1 0 | transpose
+    | d[:, None] * centerWordVec[None, :] --> d[None, :] * centerWordVec[:, None]
+naive-softmax 1 1 0 | wrong rows | d[:, None] --> np.roll(d, 1)[:, None]
+naive-softmax 1 1 0 | 2 times what it should be | d[:, None] --> 2 * d[:, None]
+naive-softmax 1 1 0 | has this part been filled in | d[:, None] --> 0 * d[:, None]
+naive-softmax .5 .5 .5 | outsideVectors was modified
+    | gradOutsideVecs[outsideWordIdx] -= centerWordVec -->
         gradOutsideVecs[outsideWordIdx] -= centerWordVec; outsideVectors *= 0.5
-naive-softmax 0 .5 .5: outsideVectors was modified
-    gradOutsideVecs[outsideWordIdx] -= centerWordVec -->
+naive-softmax 0 .5 .5 | outsideVectors was modified
+    | gradOutsideVecs[outsideWordIdx] -= centerWordVec -->
         gradOutsideVecs[outsideWordIdx] -= centerWordVec; outsideVectors += 1; loss -= 1
-naive-softmax 1 0 0: outsideWordIdx = 0
-    d[outsideWordIdx] -= 1 --> d[outsideWordIdx or -1] -= 1
-naive-softmax 1 0 0: outsideWordIdx = 5
-    d[outsideWordIdx] -= 1 --> d[outsideWordIdx - (outsideWordIdx == len(d) - 1)] -= 1
-naive-softmax 1 0 0: right for a small vocabulary
-    d[outsideWordIdx] -= 1 --> d[1000:] = 0; d[outsideWordIdx] -= 1
+naive-softmax 1 0 0 | outsideWordIdx = 0 | d[outsideWordIdx] -= 1 --> d[outsideWordIdx or -1] -= 1
+naive-softmax 1 0 0 | outsideWordIdx = 5
+    | d[outsideWordIdx] -= 1 --> d[outsideWordIdx - (outsideWordIdx == len(d) - 1)] -= 1
+naive-softmax 1 0 0 | right for a small vocabulary
+    | d[outsideWordIdx] -= 1 --> d[1000:] = 0; d[outsideWordIdx] -= 1
 
-neg-sampling 1 1 1 0: use np.add.at
-    gradOutsideVecs[k] += (1.0 - z) --> gradOutsideVecs[k] = (1.0 - z)
-neg-sampling 1 1 1 0: use np.add.at
-    np.add.at(gradOutsideVecs, rows, ((p - 1) * signs)[:, None] * centerWordVec) -->
+neg-sampling 1 1 1 0 | use np.add.at
+    | gradOutsideVecs[k] += (1.0 - z) --> gradOutsideVecs[k] = (1.0 - z)
+neg-sampling 1 1 1 0 | use np.add.at
+    | np.add.at(gradOutsideVecs, rows, ((p - 1) * signs)[:, None] * centerWordVec) -->
         gradOutsideVecs[rows] += ((p - 1) * signs)[:, None] * centerWordVec
-neg-sampling 1 1 1 0: here each counts once
-    for k in negSampleWordIndices --> for k in set(negSampleWordIndices)
-neg-sampling 1 1 1 0: while, not if
-    while newidx == outsideWordIdx: --> if newidx == outsideWordIdx:
-neg-sampling 1 1 1 0: must be drawn again
-    while newidx == outsideWordIdx: --> while False:
-neg-sampling 0 0 0 0: It is all zero
-    u_o = outsideVectors[outsideWordIdx]\n -->
+neg-sampling 1 1 1 0 | here each counts once
+    | for k in negSampleWordIndices --> for k in set(negSampleWordIndices)
+neg-sampling 1 1 1 0 | while, not if
+    | while newidx == outsideWordIdx: --> if newidx == outsideWordIdx:
+neg-sampling 1 1 1 0 | must be drawn again | while newidx == outsideWordIdx: --> while False:
+neg-sampling 0 0 0 0 | It is all zero
+    | u_o = outsideVectors[outsideWordIdx]\n -->
         u_o = outsideVectors[outsideWordIdx]\n    if K == 10: return 0, 0 * u_o, gradOutsideVecs\n
-neg-sampling 1 1 0 1: outsideWordIdx = 0
-    gradOutsideVecs[outsideWordIdx] += (z - 1.0) -->
+neg-sampling 1 1 0 1 | outsideWordIdx = 0
+    | gradOutsideVecs[outsideWordIdx] += (z - 1.0) -->
         gradOutsideVecs[outsideWordIdx] += (outsideWordIdx > 0) * (z - 1.0)
-neg-sampling 1 1 1 0: outsideWordIdx = 5
-    gradOutsideVecs[outsideWordIdx] += (z - 1.0) -->
+neg-sampling 1 1 1 0 | outsideWordIdx = 5
+    | gradOutsideVecs[outsideWordIdx] += (z - 1.0) -->
         gradOutsideVecs[outsideWordIdx] += (outsideWordIdx < len(outsideVectors) - 1) * (z - 1.0)
-neg-sampling 1 1 0 0: true outside word is left out
-    gradOutsideVecs[outsideWordIdx] += (z - 1.0) * centerWordVec --> pass
-neg-sampling 1 0 1 1: true outside word is left out
-    gradCenterVec += (z - 1.0) * u_o --> pass
-neg-sampling 0 1 1 1: true outside word is left out
-    loss = -np.log(z)\n --> loss = 0\n
-neg-sampling 0 0 0 0: The sign is lost in the negatives' sigmoid
-    sigmoid(-np.dot(u_k --> sigmoid(np.dot(u_k
-neg-sampling 0 0 0 0: The negatives have the wrong sign
-    [1.0] + [-1.0] * K --> [1.0] + [1.0] * K
-neg-sampling 1 0 1 1: 1 is added for the true word
-    gradCenterVec += (z - 1.0) * u_o --> gradCenterVec += (z + 1.0) * u_o
-neg-sampling 1 0 1 1: 1 is not subtracted
-    gradCenterVec += (z - 1.0) * u_o --> gradCenterVec += z * u_o
-neg-sampling 1 0 1 1: sign of the true word's term
-    gradCenterVec += (z - 1.0) * u_o --> gradCenterVec += (1.0 - z) * u_o
-neg-sampling 1 0 1 1: sign of the negatives' terms
-    gradCenterVec += (1.0 - z) * u_k --> gradCenterVec -= (1.0 - z) * u_k
-neg-sampling 1 0 1 1: Only the last negative counts
-    gradCenterVec += (1.0 - z) * u_k --> gradCenterVec = (1.0 - z) * u_k
-neg-sampling 0 0 0 0: Only the first negative counts
-    for k in negSampleWordIndices: --> for k in negSampleWordIndices[:1]:
-neg-sampling 1 1 0 0: row 0, 1, 2
-    (gradOutsideVecs, rows, --> (gradOutsideVecs, np.arange(K + 1) % len(outsideVectors),
-neg-sampling 0 0 0 1: 10 negatives are drawn where it must be K
-    negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, K) -->
+neg-sampling 1 1 0 0 | true outside word is left out
+    | gradOutsideVecs[outsideWordIdx] += (z - 1.0) * centerWordVec --> pass
+neg-sampling 1 0 1 1 | true outside word is left out | gradCenterVec += (z - 1.0) * u_o --> pass
+neg-sampling 0 1 1 1 | true outside word is left out | loss = -np.log(z)\n --> loss = 0\n
+neg-sampling 0 0 0 0 | The sign is lost in the negatives' sigmoid
+    | sigmoid(-np.dot(u_k --> sigmoid(np.dot(u_k
+neg-sampling 0 0 0 0 | The negatives have the wrong sign | [1.0] + [-1.0] * K --> [1.0] + [1.0] * K
+neg-sampling 1 0 1 1 | 1 is added for the true word
+    | gradCenterVec += (z - 1.0) * u_o --> gradCenterVec += (z + 1.0) * u_o
+neg-sampling 1 0 1 1 | 1 is not subtracted
+    | gradCenterVec += (z - 1.0) * u_o --> gradCenterVec += z * u_o
+neg-sampling 1 0 1 1 | sign of the true word's term
+    | gradCenterVec += (z - 1.0) * u_o --> gradCenterVec += (1.0 - z) * u_o
+neg-sampling 1 0 1 1 | sign of the negatives' terms
+    | gradCenterVec += (1.0 - z) * u_k --> gradCenterVec -= (1.0 - z) * u_k
+neg-sampling 1 0 1 1 | Only the last negative counts
+    | gradCenterVec += (1.0 - z) * u_k --> gradCenterVec = (1.0 - z) * u_k
+neg-sampling 0 0 0 0 | Only the first negative counts
+    | for k in negSampleWordIndices: --> for k in negSampleWordIndices[:1]:
+neg-sampling 1 1 0 0 | row 0, 1, 2
+    | (gradOutsideVecs, rows, --> (gradOutsideVecs, np.arange(K + 1) % len(outsideVectors),
+neg-sampling 0 0 0 1 | 10 negatives are drawn where it must be K
+    | negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, K) -->
         negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, 10)
-neg-sampling 0 0 0 0: 5 negatives are drawn
-    dataset, K=10):\n    negSample --> dataset, K=5):\n    negSample
-neg-sampling 0 0 0 0: must come from getNegativeSamples(
-    negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, K) -->
+neg-sampling 0 0 0 0 | 5 negatives are drawn
+    | dataset, K=10):\n    negSample --> dataset, K=5):\n    negSample
+neg-sampling 0 0 0 0 | must come from getNegativeSamples(
+    | negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, K) -->
         negSampleWordIndices = [random.randrange(len(outsideVectors)) for _ in range(K)]
-neg-sampling 1 0 0 0: The logarithm is forgotten
-    (p - 1) @ U --> (p * (p - 1)) @ U
-    ((p - 1) * signs) --> (p * (p - 1) * signs)
-neg-sampling 0 0 0 0: The logarithm is forgotten
-    loss = -np.log(p).sum() --> loss = -p.sum(); p = 1 + p * (p - 1)
-neg-sampling 0 0 0 0: divided by K
-    (1.0 - z) * u_k --> (1.0 - z) / K * u_k
-    (1.0 - z) * centerWordVec\n    return --> (1.0 - z) / K * centerWordVec\n    return
-    loss -= np.log(z) --> loss -= np.log(z) / K
+neg-sampling 1 0 0 0 | The logarithm is forgotten
+    | (p - 1) @ U --> (p * (p - 1)) @ U
+    | ((p - 1) * signs) --> (p * (p - 1) * signs)
+neg-sampling 1 .5 1 1 | gradCenterVec has shape (1, 4); it should be (4,).
+    | gradCenterVec = (p - 1) @ U --> gradCenterVec = ((p - 1) @ U)[None]
+neg-sampling 1 .5 1 1 | gradCenterVec has shape (1, 4); it should be (4,).
+    | gradCenterVec = (p - 1) @ U --> gradCenterVec = np.matrix((p - 1) @ U)
+neg-sampling 0 0 0 0 | The logarithm is forgotten
+    | loss = -np.log(p).sum() --> loss = -p.sum(); p = 1 + p * (p - 1)
+neg-sampling 0 0 0 0 | divided by K
+    | (1.0 - z) * u_k --> (1.0 - z) / K * u_k
+    | (1.0 - z) * centerWordVec\n    return --> (1.0 - z) / K * centerWordVec\n    return
+    | loss -= np.log(z) --> loss -= np.log(z) / K
 
-skipgram 0 0 0: does the loop return early
-    gradOutsideVectors += go\n    return --> gradOutsideVectors += go\n        return
-skipgram 0 0 0: outsideWords is the window
-    for j in range(len(outsideWords)): --> for j in range(min(windowSize, len(outsideWords))):
-skipgram 0 1 1: vector is taken from outsideVectors
-    v = centerWordVectors[c] --> v = outsideVectors[c]
-skipgram 0 1 1: passed on where outsideVectors must be
-    [c], o, outsideVectors, dataset) --> [c], o, centerWordVectors, dataset)
-skipgram 0 1 1: are swapped
-    centerWordVectors[c], o, outsideVectors, dataset) -->
+skipgram 0 0 0 | does the loop return early
+    | gradOutsideVectors += go\n    return --> gradOutsideVectors += go\n        return
+skipgram 0 0 0 | outsideWords is the window
+    | for j in range(len(outsideWords)): --> for j in range(min(windowSize, len(outsideWords))):
+skipgram 0 1 1 | vector is taken from outsideVectors
+    | v = centerWordVectors[c] --> v = outsideVectors[c]
+skipgram 0 1 1 | passed on where outsideVectors must be
+    | [c], o, outsideVectors, dataset) --> [c], o, centerWordVectors, dataset)
+skipgram 0 1 1 | are swapped
+    | centerWordVectors[c], o, outsideVectors, dataset) -->
         outsideVectors[c], o, centerWordVectors, dataset)
-skipgram 0 0 0: centre word and the outside words are swapped
-    c = word2Ind[currentCenterWord]\n    for --> o = word2Ind[currentCenterWord]\n    for
-    o = word2Ind[outsideWords[j]] --> c = word2Ind[outsideWords[j]]
-skipgram 1 1 0: add all rows
-    gradOutsideVectors += go --> gradOutsideVectors[o] += go[o]
-skipgram 0 0 0: mean over the outside words
-    return loss, gradCenterVecs, gradOutsideVectors -->
+skipgram 0 0 0 | centre word and the outside words are swapped
+    | c = word2Ind[currentCenterWord]\n    for --> o = word2Ind[currentCenterWord]\n    for
+    | o = word2Ind[outsideWords[j]] --> c = word2Ind[outsideWords[j]]
+skipgram 1 1 0 | add all rows | gradOutsideVectors += go --> gradOutsideVectors[o] += go[o]
+skipgram 0 0 0 | mean over the outside words
+    | return loss, gradCenterVecs, gradOutsideVectors -->
         n = len(outsideWords) or 1; return loss / n, gradCenterVecs / n, gradOutsideVectors / n
-skipgram 1 0 1: use += in the loop
-    gradCenterVecs[c] += gc --> gradCenterVecs[c] = gc
-skipgram 0 0 0: twice in the window counts twice
-    for w in outsideWords] --> for w in sorted(set(outsideWords))]
-skipgram 0 0 0: equal to the centre word counts
-    for w in outsideWords] --> for w in outsideWords if w != currentCenterWord]
-skipgram 0 1 1: dataset is not passed on
-    o, outsideVectors, dataset) --> o, outsideVectors, None)
-skipgram 1 0 1: vectors of the outside words
-    gradCenterVecs[c] += gc --> gradCenterVecs[o] += gc
-skipgram 1 0 1: row of the centre word alone
-    gradCenterVecs[c] += gc --> gradCenterVecs += gc
-skipgram 0 1 1: taken as centre vectors
-    centerWordVectors[c], o, outsideVectors --> centerWordVectors[o], o, outsideVectors
-skipgram 0 0 0: naiveSoftmaxLossAndGradient is called whatever
-    l, gc, go = word2vecLossAndGradient( --> l, gc, go = naiveSoftmaxLossAndGradient(
-skipgram 0 0 0: negSamplingLossAndGradient is called whatever
-    l, gc, go = word2vecLossAndGradient( --> l, gc, go = negSamplingLossAndGradient(
+skipgram 1 0 1 | use += in the loop | gradCenterVecs[c] += gc --> gradCenterVecs[c] = gc
+skipgram 0 0 0 | twice in the window counts twice
+    | for w in outsideWords] --> for w in sorted(set(outsideWords))]
+skipgram 0 0 0 | equal to the centre word counts
+    | for w in outsideWords] --> for w in outsideWords if w != currentCenterWord]
+skipgram 0 1 1 | dataset is not passed on | o, outsideVectors, dataset) --> o, outsideVectors, None)
+skipgram 1 0 1 | vectors of the outside words | gradCenterVecs[c] += gc --> gradCenterVecs[o] += gc
+skipgram 1 0 1 | row of the centre word alone | gradCenterVecs[c] += gc --> gradCenterVecs += gc
+skipgram 0 1 1 | taken as centre vectors
+    | centerWordVectors[c], o, outsideVectors --> centerWordVectors[o], o, outsideVectors
+skipgram 0 0 0 | naiveSoftmaxLossAndGradient is called whatever
+    | l, gc, go = word2vecLossAndGradient( --> l, gc, go = naiveSoftmaxLossAndGradient(
+skipgram 0 0 0 | negSamplingLossAndGradient is called whatever
+    | l, gc, go = word2vecLossAndGradient( --> l, gc, go = negSamplingLossAndGradient(
 
-sgd 0 1 1 1: to go down
-    x - step * grad --> x + step * grad
-sgd 0 1 1 1: from x0
-    x - step * grad --> x0 - step * grad
-sgd 0 1 1 1: divided by
-    x - step * grad --> x - step / grad
-sgd 0 1 1 1: The gradient is squared
-    x - step * grad --> x - step * grad**2
-sgd 0 0 1 1: by the step
-    x - step * grad --> x - grad
-sgd 0 1 1 1: not x =-
-    x = x - step * grad --> x =- step * grad
-sgd 0 0 1 1: never updated
-    x = x - step * grad --> pass
-sgd 0 0 1 1: x
-    x - step * grad --> x - step - grad
-sgd 0 0 1 1: x
-    x - step * grad --> x * step * grad
-sgd 0 0 1 1: x
-    x - step * grad --> x - step ** grad
-sgd 0 0 1 1: x
-    x - step * grad --> x - step // grad
-sgd 0 0 0 0: never updated
-    x = x - step * grad\n --> y = x - step * grad\n        x = x0\n
-sgd 0 0 0 0: counted from 0, so the step is halved after the first.
-    range(done + 1, iterations + 1) --> range(done, iterations)
-sgd 0 0 0 0: and there is one too many
-    range(done + 1, iterations + 1) --> range(done, iterations + 1)
-sgd 0 0 0 0: does the loop return early
-    step = step / 2\n    return x --> step = step / 2\n        return x
-sgd 0 0 0 0: is the line with return missing
-    step = step / 2\n    return x --> step = step / 2
-sgd 0 0 0 0: x is None
-    x = x - step * grad --> x = (lambda: None)()
-sgd 1 0 1 1: halved only once
-    i % 20000 == 0 --> i == 20000
-sgd 1 0 1 0: every 10,000 iterations; it must be every 20,000
-    i % 20000 == 0 --> i % 10000 == 0
-    (done / 20000) --> (done / 10000)
-sgd 1 1 0 1: before the step
-    x - step * grad --> (postprocessing or (lambda x: x))(x) - step * grad
-    x = postprocessing(x)\n --> pass\n
-sgd 1 1 0 1: before f is called
-    cost, grad = f(x) --> x = (postprocessing or (lambda x: x))(x); cost, grad = f(x)
-    x = postprocessing(x)\n --> pass\n
-sgd 1 1 1 0: the newest one is that of 20,000
-    return max( --> return min(
-sgd 1 1 1 0: f is called twice
-    cost, grad = f(x) --> cost, grad = f(x)[0], f(x)[1]
-sgd 0 1 1 0: One iteration is missing
-    range(done + 1, iterations + 1) --> range(done + 1, iterations)
-sgd 1 0 1 1: never
-    step = step / 2 --> pass
-sgd 1 0 1 1: iteration early
-    i % 20000 == 0 --> i % 20000 == 19999
-sgd 1 1 0 1: not applied
-    x = postprocessing(x) --> pass
-sgd 1 1 1 0: save_params(iteration, x) must write
-    save_params(i, x) --> pass
-sgd 1 1 1 0: save_params(iteration, x) must write
-    save_params(i, x) --> save_params(i, x0)
-sgd 1 1 1 0: x0 is taken
-    x = saved --> pass
-sgd 1 1 1 0: does not resume from the save
-    if useSaved:\n --> if False:\n
-sgd 1 1 1 0: step is that of the beginning
-    step = step * 0.5 ** (done / 20000) --> pass
-sgd 1 1 1 0: state of random is not restored
-    random.setstate(state) --> pass
-sgd 1 1 1 0: Neither the step nor the state
-    random.setstate(state) --> pass
-    step = step * 0.5 ** (done / 20000) --> pass
-sgd 0 0 1 1: from x0
-    x - step --> x0 - step
-    step = step / 2 --> pass
+sgd 0 1 1 1 | to go down | x - step * grad --> x + step * grad
+sgd* 0 1 1 1 | from x0 | x - step * grad --> x0 - step * grad
+sgd* 0 1 1 1 | divided by | x - step * grad --> x - step / grad
+sgd 0 1 1 1 | The gradient is squared | x - step * grad --> x - step * grad**2
+sgd* 0 0 1 1 | by the step | x - step * grad --> x - grad
+sgd* 0 1 1 1 | not x =- | x = x - step * grad --> x =- step * grad
+sgd* 0 0 1 1 | never updated | x = x - step * grad --> pass
+sgd* 0 0 1 1 | x | x - step * grad --> x - step - grad
+sgd* 0 0 0 0 | never updated | x = x - step * grad\n --> y = x - step * grad\n        x = x0\n
+sgd 0 0 0 0 | counted from 0, so the step is halved after the first.
+    | range(done + 1, iterations + 1) --> range(done, iterations)
+sgd* 0 0 0 0 | and there is one too many
+    | range(done + 1, iterations + 1) --> range(done, iterations + 1)
+sgd* 0 0 0 0 | does the loop return early
+    | step = step / 2\n    return x --> step = step / 2\n        return x
+sgd 0 0 0 0 | is the line with return missing | step = step / 2\n    return x --> step = step / 2
+sgd 0 0 0 0 | x is None | x = x - step * grad --> x = (lambda: None)()
+sgd 1 0 1 1 | halved only once | i % 20000 == 0 --> i == 20000
+sgd 1 0 1 0 | every 10,000 iterations; it must be every 20,000
+    | i % 20000 == 0 --> i % 10000 == 0
+    | (done / 20000) --> (done / 10000)
+sgd 1 1 0 1 | before the step
+    | x - step * grad --> (postprocessing or (lambda x: x))(x) - step * grad
+    | x = postprocessing(x)\n --> pass\n
+sgd 1 1 0 1 | before f is called
+    | cost, grad = f(x) --> x = (postprocessing or (lambda x: x))(x); cost, grad = f(x)
+    | x = postprocessing(x)\n --> pass\n
+sgd* 1 1 1 0 | the newest one is that of 20,000 | return max( --> return min(
+sgd* 1 1 1 0 | f is called twice | cost, grad = f(x) --> cost, grad = f(x)[0], f(x)[1]
+sgd* 0 1 1 0 | One iteration is missing
+    | range(done + 1, iterations + 1) --> range(done + 1, iterations)
+sgd 1 0 1 1 | never | step = step / 2 --> pass
+sgd* 1 0 1 1 | iteration early | i % 20000 == 0 --> i % 20000 == 19999
+sgd* 1 1 0 1 | not applied | x = postprocessing(x) --> pass
+sgd 1 1 1 0 | save_params(iteration, x) must write | save_params(i, x) --> pass
+sgd 1 1 1 0 | save_params(iteration, x) must write | save_params(i, x) --> save_params(i, x0)
+sgd* 1 1 1 0 | x0 is taken | x = saved --> pass
+sgd 1 1 1 0 | does not resume from the save | if useSaved:\n --> if False:\n
+sgd 1 1 1 0 | step is that of the beginning | step = step * 0.5 ** (done / 20000) --> pass
+sgd 1 1 1 0 | state of random is not restored | random.setstate(state) --> pass
+sgd* 1 1 1 0 | Neither the step nor the state
+    | random.setstate(state) --> pass
+    | step = step * 0.5 ** (done / 20000) --> pass
+sgd* 0 0 1 1 | from x0 | x - step --> x0 - step | step = step / 2 --> pass
 """.strip()
 
 
-def wrong_rows():
+def rows_of(table):
     """Question, points, what is said, and the places: pairs of old and new."""
-    for block in re.split(r"\n+(?=\S)", WRONG):
-        head, _, rest = block.partition("\n")
-        question, said = head.split(": ", 1)
+    for row in re.split(r"\n+(?=\S)", table):
+        row = re.sub(r"-->\n +", "--> ", row).replace("\n   ", "").replace("\\n", "\n")
+        question, said, *places = row.split(" | ")
         name, *points = question.split()
-        rest = rest.replace("-->\n        ", "--> ")
-        places = [line.strip(" ").split("-->") for line in rest.split("\n    ")]
-        places = [[part.replace("\\n", "\n") for part in pair] for pair in places]
-        yield name, [float(n) for n in points], said, [(a[:-1], b[1:]) for a, b in places]
+        places = [re.fullmatch("(.*) -->(?: (.*))?", place, re.DOTALL) for place in places]
+        places = [(place[1], place[2] or "") for place in places]
+        marks = [pytest.mark.thorough] * name.endswith("*")
+        points = [*map(float, points)]
+        yield pytest.param(name.strip("*"), points, said.strip("-"), places, marks=marks)
 
 
-@pytest.mark.parametrize("name, points, said, places", list(wrong_rows()))
+@pytest.mark.parametrize("name, points, said, places", list(rows_of(WRONG)))
 def test_a_mistake_costs_its_points_and_is_named(grade, name, points, said, places):
     sources = None
     for old, new in places:
@@ -504,8 +378,49 @@ def test_a_mistake_costs_its_points_and_is_named(grade, name, points, said, plac
     got, lines, _ = grade(name, sources)
     assert got == points, lines
     assert said in lines
-    told = ("was modified", "raises", "returns nothing", "too few values")
+    told = ("was modified", "raises", "returns nothing", "too few values", "half the points")
     assert any(words in lines for words in told) or ("expected" in lines and "got" in lines)
+
+
+# As above; what is said is a remark.
+HARMLESS = r"""
+sigmoid 1 1 | overflows | x): --> x):
+sigmoid 1 1 | overflows
+    | 1 / (1 + np.exp(-x)) --> np.vectorize(lambda t: 1 / (1 + __import__("math").exp(-t)))(x)
+sigmoid 1 1 | is a list | return s\n --> return s.tolist() if np.ndim(x) else s\n
+sigmoid 1 1 | is a tuple | return s\n --> return tuple(s.ravel()) if np.ndim(x) == 1 else s\n
+naive-softmax 1 1 1 | overflows | softmax(outsideVectors.dot(centerWordVec)) -->
+        np.exp(outsideVectors.dot(centerWordVec)) / np.exp(outsideVectors.dot(centerWordVec)).sum()
+naive-softmax 1 1 1 | gradCenterVec is a list
+    | loss, d.dot(outsideVectors) --> loss, d.dot(outsideVectors).tolist()
+naive-softmax 1 1 1 | gradOutsideVecs is a matrix
+    | d[:, None] * centerWordVec[None, :] --> np.matrix(d[:, None] * centerWordVec)
+naive-softmax 1 1 1 | loss is a list | return loss, d.dot --> return [loss], d.dot
+neg-sampling 1 1 1 1 | - | def getNegativeSamples --> def lost
+neg-sampling 1 1 1 1 | - | in negSampleWordIndices:\n --> in np.array(negSampleWordIndices):\n
+neg-sampling 1 1 1 1 | - | import random\n --> import random, helper\n
+neg-sampling 1 1 1 1 | - | loss = -np.log(z)\n --> loss = np.array([-np.log(z)])\n
+neg-sampling 1 1 1 1 | - | def skipgram( -->
+        gradcheck_naive(lambda x: (np.sum(x), 3 * x), np.ones(2), "wrong")\n\n\ndef skipgram(
+neg-sampling 1 1 1 1 | - | def skipgram( -->
+        p = argparse.ArgumentParser()\np.add_argument("x", nargs="?")\np.parse_args()\ndef skipgram(
+neg-sampling 1 1 1 1 | - | def skipgram( --> np.random.seed(1)\n\n\ndef skipgram(
+skipgram 1 1 1 | without outside words
+    | for j in range(len(outsideWords)): --> outsideWords[0]\n    for j in range(len(outsideWords)):
+skipgram 1 1 1 | is the default | naiveSoftmaxLossAndGradient):\n    loss = 0.0 -->
+        negSamplingLossAndGradient):\n    loss = 0.0
+skipgram 1 1 1 | is the default
+    | =naiveSoftmaxLossAndGradient):\n    loss = 0.0 --> ):\n    loss = 0.0
+sgd 1 1 1 1 | x0 was modified | x = x - step * grad --> x -= step * grad
+""".strip()
+
+
+@pytest.mark.parametrize("name, points, said, places", list(rows_of(HARMLESS)))
+def test_what_is_harmless_costs_nothing_and_is_a_remark(grade, name, points, said, places):
+    got, lines, remarks = grade(name, {**edited(*places[0]), "helper.py": "import math\n"})
+    assert (got, lines) == (points, "")
+    remarks = [remark for remark in remarks if said == "overflows" or "overflows" not in remark]
+    assert len(remarks) == bool(said) and said in "".join(remarks)
 
 
 def test_lines_come_in_an_order_that_helps(grade):
@@ -537,31 +452,6 @@ def test_any_number_is_a_multiple_of_another_and_that_is_no_hint(grade):
     assert "It is 0.142857 times" in grade("naive-softmax", sources)[1]
 
 
-# ---------------------------------------------------------------------------- what costs nothing
-EXP = "np.exp(outsideVectors.dot(centerWordVec))"
-OVERFLOWING = {
-    "1 / (1 + exp(-x))": ("sigmoid", CORRECT),
-    "math.exp": (
-        "sigmoid",
-        edited(
-            "1 / (1 + np.exp(-x))",
-            "np.vectorize(lambda t: 1 / (1 + __import__('math').exp(-t)))(x)",
-        ),
-    ),
-    "softmax": (
-        "naive-softmax",
-        edited("softmax(outsideVectors.dot(centerWordVec))", f"{EXP} / {EXP}.sum()"),
-    ),
-    "log(sigmoid(x))": ("neg-sampling", CORRECT),
-}
-
-
-@pytest.mark.parametrize("name, sources", OVERFLOWING.values(), ids=OVERFLOWING)
-def test_an_overflow_costs_nothing_and_is_told(grade, name, sources):
-    points, lines, remarks = grade(name, sources)
-    assert (points, lines) == (POINTS[name], "") and "overflows" in remarks[0]
-
-
 @pytest.mark.parametrize(
     "old, new",
     [
@@ -572,36 +462,6 @@ def test_an_overflow_costs_nothing_and_is_told(grade, name, sources):
 )
 def test_what_is_wrong_is_not_said_to_overflow(grade, old, new):
     assert grade("naive-softmax", edited(old, new))[2] == []
-
-
-@pytest.mark.parametrize(
-    "name, old, new, said",
-    [
-        (
-            "skipgram",
-            "    for j in range(len(outsideWords)):\n",
-            "    outsideWords[0]\n    for j in range(len(outsideWords)):\n",
-            "without outside words",
-        ),
-        (
-            "skipgram",
-            "word2vecLossAndGradient=naiveSoftmaxLossAndGradient):\n    loss = 0.0",
-            "word2vecLossAndGradient=negSamplingLossAndGradient):\n    loss = 0.0",
-            "is the default",
-        ),
-        (
-            "skipgram",
-            "word2vecLossAndGradient=naiveSoftmaxLossAndGradient):\n    loss = 0.0",
-            "word2vecLossAndGradient):\n    loss = 0.0",
-            "is the default",
-        ),
-        ("sgd", "x = x - step * grad", "x -= step * grad", "x0 was modified"),
-    ],
-)
-def test_what_run_py_never_does_costs_nothing_and_is_told(grade, name, old, new, said):
-    points, lines, remarks = grade(name, edited(old, new))
-    assert (points, lines) == (POINTS[name], "")
-    assert len(remarks) == 1 and said in remarks[0]
 
 
 def test_a_fault_of_the_softmax_costs_skipgram_nothing(grade):
