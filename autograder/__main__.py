@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 try:
     from autograder import fingerprints, results, whole_class
-    from autograder.archive import WANTED, UnreadableSubmission, printable, read_submission
+    from autograder.archive import ASKED_FOR, UnreadableSubmission, printable, read_submission
     from autograder.checking import Line, Result, clean
     from autograder.exercises import make_exercises
     from autograder.questions import points, points_of_parts, questions, say
@@ -79,7 +79,7 @@ def not_found(submission, names):
     """Which files are missing, and what there is instead."""
     wanted = dict.fromkeys(questions()[name].file for name in names)
     missing = [file for file in wanted if file and file not in submission.files]
-    others = [name for name in submission.names if name.rpartition("/")[2] not in WANTED]
+    others = [name for name in submission.names if name.rpartition("/")[2] not in ASKED_FOR]
     others.sort(key=lambda name: (name.count("/"), not name.endswith(".py")))
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""
     found = f"; found {', '.join(others[:5])}{more}" if others else ""

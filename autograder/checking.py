@@ -194,9 +194,8 @@ class Marking:
         results = []
         for i, item in enumerate(self.exercise.question.items):
             if i in self.faults:
-                hint, lines, _, why = self.faults[i]
-                lines = [*lines, *map(Line, changes)]
-                results.append(Result(0, lines, hint or why or f"{item.number} is wrong"))
+                lines = [*self.faults[i].before, *map(Line, changes)]
+                results.append(Result(0, lines, self.faults[i].why))
             elif halved[i]:
                 lines = [Line(sentence) for sentence in (*halved[i], say("half"))]
                 results.append(Result(item.points / 2, lines, " ".join(halved[i])))
@@ -261,12 +260,13 @@ class Marking:
         hint = say(case.hint) if event and case.hint else fault.hint
         if not hint and case.undrawn and event and event.get("drawn") == 0:
             hint = say(case.undrawn)
+        why = hint or fault.why or f"{number} is wrong"
         if not hint and self.exercise.is_step and 0 in self.faults:
             hint = say("first", what=self.exercise.question.items[0].number)
         seen = self._shown.setdefault(case, number)
         inputs = Line(case.inputs() if seen == number else say("same", number=seen), "input")
         lines = [*[Line(hint, "hint")] * bool(hint), *fault.before, inputs, *fault.after]
-        return fault._replace(hint=hint, before=lines)
+        return fault._replace(before=lines, why=why)
 
 
 # ------------------------------------------------------------------------------------- comparison

@@ -269,7 +269,7 @@ neg-sampling 1 0 0 0 | The logarithm is forgotten
 neg-sampling 1 .5 1 1 | gradCenterVec has shape (1, 4); it should be (4,).
     | gradCenterVec = (p - 1) @ U --> gradCenterVec = ((p - 1) @ U)[None]
 neg-sampling 1 .5 1 1 | gradCenterVec has shape (1, 4); it should be (4,).
-    | gradCenterVec = (p - 1) @ U --> gradCenterVec = np.matrix((p - 1) @ U)
+    | gradCenterVec = (p - 1) @ U --> gradCenterVec = ((p - 1) @ U)[None].view(np.matrix)
 neg-sampling 0 0 0 0 | The logarithm is forgotten
     | loss = -np.log(p).sum() --> loss = -p.sum(); p = 1 + p * (p - 1)
 neg-sampling 0 0 0 0 | divided by K
@@ -394,7 +394,7 @@ naive-softmax 1 1 1 | overflows | softmax(outsideVectors.dot(centerWordVec)) -->
 naive-softmax 1 1 1 | gradCenterVec is a list
     | loss, d.dot(outsideVectors) --> loss, d.dot(outsideVectors).tolist()
 naive-softmax 1 1 1 | gradOutsideVecs is a matrix
-    | d[:, None] * centerWordVec[None, :] --> np.matrix(d[:, None] * centerWordVec)
+    | d[:, None] * centerWordVec[None, :] --> (d[:, None] * centerWordVec).view(np.matrix)
 naive-softmax 1 1 1 | loss is a list | return loss, d.dot --> return [loss], d.dot
 neg-sampling 1 1 1 1 | - | def getNegativeSamples --> def lost
 neg-sampling 1 1 1 1 | - | in negSampleWordIndices:\n --> in np.array(negSampleWordIndices):\n

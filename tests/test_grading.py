@@ -845,7 +845,7 @@ def test_a_class_of_thirty(full_run, tmp_path):
     kinds = {
         "right": ({**CORRECT, **run}, 20),
         "no run": (CORRECT, 16),
-        "wrong sigmoid": ({**edited("1 + np.exp(-x)", "1 + np.exp(x)"), **run}, 14),
+        "wrong sigmoid": ({**edited("1 + np.exp(-x)", "1 + np.exp(x)"), **run}, 11),
         "wrong step": ({**edited("x - step", "x + step"), **run}, 16),
         "zeros": ({**CORRECT, **run, archive.PARAMS: npy(np.zeros(run_part.SHAPE))}, 17),
         "kills": ({**CORRECT, "word2vec.py": "import os\nos.kill(os.getppid(), 9)\n"}, 4),
