@@ -128,15 +128,15 @@ def in_namespaces(disk):
         command += [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts")]
     else:
         command += ["--unshare-all", "--uid", "65534", "--gid", "65534"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/tmp", "/dev/shm"):
+        command += ["--size", str(disk), "--perms", "1777", "--tmpfs", path]
     base = os.path.realpath(sys.base_prefix)
     shown = sorted({*SYSTEM, PYTHON, f"{base}/lib", f"{base}/lib64", *import_path()})
     for folder in sorted({str(parent) for path in shown for parent in Path(path).parents}):
         command += ["--perms", "0755", "--dir", folder]  # Else only root could enter it.
     for path in shown:
         command += ["--ro-bind-try", path, path]
-    command += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm"):
-        command += ["--size", str(disk), "--perms", "1777", "--tmpfs", path]
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
     return [*command, *AS_USER] if IS_ROOT else command
 
