@@ -40,7 +40,8 @@ GIVEN = """
 """.split()
 IS_ROOT = sys.platform == "linux" and os.geteuid() == 0
 UID = 60_600 + os.getpid() % 250 * 2  # Neither distributions nor systemd hand it out, nor the next.
-AS_USER = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs"]
+BWRAP, SETPRIV = (shutil.which(name) or name for name in ("bwrap", "setpriv"))
+AS_USER = [SETPRIV, f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs"]
 MAX_REPORT, MAX_OUTPUT = 2**20, 2**14  # bytes read from a child
 START = 120  # seconds for Python and NumPy to start, on a busy machine or a slow disk
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MPLBACKEND": "Agg"}
@@ -106,7 +107,7 @@ def why_no_namespaces():
     """What keeps bubblewrap from isolating a child, which is tried; None if nothing does."""
     if sys.platform != "linux":
         return "bubblewrap, which makes it, runs on Linux only"
-    if not shutil.which("bwrap"):
+    if not shutil.which(BWRAP):
         return "bubblewrap is not installed (apt install bubblewrap, or dnf install bubblewrap)"
     fault = fault_of(in_namespaces(Limits().disk))
     return fault and f"bubblewrap does not work here, or is older than 0.7 ({fault})"
@@ -123,20 +124,20 @@ def fault_of(prefix):
 
 def in_namespaces(disk):
     """A command that runs the rest of it in namespaces, with `disk` bytes to write to."""
-    command = ["bwrap", "--die-with-parent", "--new-session"]
+    command = [BWRAP, "--die-with-parent", "--new-session"]
     if IS_ROOT:  # becomes another user in there; an ordinary user gets one of the namespace's
         command += [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts")]
     else:
         command += ["--unshare-all", "--uid", "65534", "--gid", "65534"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/tmp", "/dev/shm"):
+        command += ["--size", str(disk), "--perms", "1777", "--tmpfs", path]
     base = os.path.realpath(sys.base_prefix)
     shown = sorted({*SYSTEM, PYTHON, f"{base}/lib", f"{base}/lib64", *import_path()})
     for folder in sorted({str(parent) for path in shown for parent in Path(path).parents}):
         command += ["--perms", "0755", "--dir", folder]  # Else only root could enter it.
     for path in shown:
         command += ["--ro-bind-try", path, path]
-    command += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm"):
-        command += ["--size", str(disk), "--perms", "1777", "--tmpfs", path]
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
     return [*command, *AS_USER] if IS_ROOT else command
 
@@ -170,12 +171,10 @@ def behind(wall, disk):
 
 
 def kill_all():
-    """Kill all processes of the other user at once.
-
-    This process becomes that user only in part, so that none of those can stop it first.
-    """
-    os.setresuid(UID + 1, UID, 0)
-    os.kill(-1, signal.SIGKILL)
+    """Kill all processes of the other user at once."""
+    os.setresuid(UID + 1, UID, 0)  # Really it is a third user, so none of them can stop it first.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
     os.setresuid(0, 0, 0)
 
 
