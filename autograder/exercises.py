@@ -29,7 +29,7 @@ def sigmoid_cases(rng):
         return Case({"x": x}, checks, call={"single": True})
 
     overflowing = case(0, np.array([-1000.0, 1000.0]))
-    costs_nothing(overflowing, "sigmoid overflows", overflow=True)
+    tell_overflow(overflowing, "sigmoid overflows")
     return [
         case(0, draw(rng, 5, scale=2)),
         case(0, draw(rng, 3, 4, scale=2)),
@@ -38,10 +38,10 @@ def sigmoid_cases(rng):
     ]
 
 
-def costs_nothing(case, remark, overflow=False):
-    """Have the first output of a case looked at for a remark alone."""
+def tell_overflow(case, remark):
+    """Have the first output of a case looked at for a remark alone, since its inputs are large."""
     check = case.checks[0]
-    case.checks = [Check(None, 0, check.name, check.expected, [], remark, overflow)]
+    case.checks = [Check(None, 0, check.name, check.expected, remark=remark, overflow=True)]
 
 
 # ---------------------------------------------------------------------------------- naive softmax
@@ -63,7 +63,7 @@ def naive_softmax_cases(rng):
     # exp(-500) does not underflow: with the maximum subtracted, this is right.
     u = np.array([[30.0, 20.0], [20.0, 10.0], [1.0, 1.0]])
     overflowing = naive_softmax_case(np.array([20.0, 30.0]), 1, u)
-    costs_nothing(overflowing, "softmax overflows", overflow=True)
+    tell_overflow(overflowing, "softmax overflows")
     return [
         naive_softmax_case(draw(rng, 4), int(rng.integers(1, 6)), draw(rng, 7, 4)),
         naive_softmax_case(draw(rng, 3), 0, draw(rng, 5, 3)),
@@ -129,7 +129,7 @@ def negative_sampling_cases(rng):
         check.item, check.unless = 3, check.item if check.item < 2 else None
     v, u = np.array([30.0, 0.0]), np.array([[-30.0, 1.0], [1.0, 0.5], [0.2, 3.0]])
     overflowing = negative_sampling_case(v, 0, u, [1, 2, 1, 2, 2, 1, 1, 2, 1, 2], 10)
-    costs_nothing(overflowing, "log sigmoid overflows", overflow=True)
+    tell_overflow(overflowing, "log sigmoid overflows")
     return [
         negative_sampling_case(draw(rng, 4), o, draw(rng, 9, 4), distinct, 5),
         negative_sampling_case(draw(rng, 3), 0, draw(rng, 13, 3), default, 10),
@@ -254,8 +254,7 @@ def sgd_case(checks, objective, formula, x0, step, iterations, affine=None, **ca
         about += f"\nsaved_state_{iteration}.pickle holds the state after random.seed({seed})"
     if "noisy" in objective:
         about += f"\nbefore the call there was random.seed({objective['noisy']['seed']})"
-    # One line of progress will do.
-    keywords = {"PRINT_EVERY": iterations}
+    keywords = {"PRINT_EVERY": iterations}  # one line of progress will do
     return Case(arguments, checks, keywords, about, call={"single": True, **call})
 
 
@@ -298,8 +297,7 @@ def end_on_plane(update, steps, g, x0, start=None):
     An update goes from x, from x0 or from neither, and where it goes from is all that x does to it
     on a plane.
     """
-    changes = update(x=0, x0=0, step=steps, g=g)
-    one = dict(step=1, g=1)
+    changes, one = update(x=0, x0=0, step=steps, g=g), dict(step=1, g=1)
     if update(x=1, x0=0, **one) != update(x=0, x0=0, **one):
         return (x0 if start is None else start) + changes.sum(axis=0)
     return changes[-1] + (x0 if update(x=0, x0=1, **one) != update(x=0, x0=0, **one) else 0)

@@ -10,7 +10,6 @@ import functools
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -39,27 +38,20 @@ WRONG_PART = {
 LOG = {10: 19.061546, 4000: 19.285125, 8000: 14.235772, 20000: 10.307666, 40000: 9.812206}
 
 
-class Known(NamedTuple):
-    """What is in fingerprints.json, each by the name of a run; losses by iteration, too.
-
-    `losses` are those of the right function along a run, as printed at its saves; `own_losses`
-    those that a faulty function itself would print, where these are other ones.
-    """
-
-    projections: dict
-    losses: dict
-    own_losses: dict
-
-
 @functools.lru_cache
 def load():
-    """The `Known` runs."""
+    """What is in fingerprints.json: "projections", "losses" and "own_losses", each by run.
+
+    Losses are by iteration, too: of the right function along a run, as printed at its saves; own
+    ones are those that a faulty function itself would print, where these are others.
+    """
     data = json.loads(FILE.read_text(encoding="utf-8"))
-    losses = [
-        {name: {int(i): loss for i, loss in run.items()} for name, run in data[key].items()}
-        for key in ("losses", "own_losses")
-    ]
-    return Known({name: np.array(v) for name, v in data["projections"].items()}, *losses)
+    for name, runs in data.items():
+        if name == "projections":
+            data[name] = {run: np.array(values) for run, values in runs.items()}
+        else:
+            data[name] = {run: {int(i): x for i, x in log.items()} for run, log in runs.items()}
+    return data
 
 
 def describe(name):
@@ -96,7 +88,7 @@ def recognise(params):
         return None
     tolerance = TOLERANCE if params.dtype == np.float64 else TOLERANCE_SINGLE
     mine = fingerprint(params)
-    for name, known in load().projections.items():
+    for name, known in load()["projections"].items():
         if np.all(np.abs(mine - known) <= tolerance):
             return name
     return None
@@ -111,7 +103,10 @@ def runs_with_loss(printed):
     value, near = float(printed), 0.5 * 10.0 ** -len(printed.partition(".")[2]) + 1e-9
     return [
         f"{name}, iteration {iteration}{whose}: {describe(name)}"
-        for runs, whose in ((load().losses, ""), (load().own_losses, " (its own, faulty loss)"))
+        for runs, whose in (
+            (load()["losses"], ""),
+            (load()["own_losses"], " (its own, faulty loss)"),
+        )
         for name, losses in runs.items()
         for iteration, loss in losses.items()
         if abs(loss - value) <= near
@@ -125,5 +120,5 @@ def runs_with_loss(printed):
 def last_loss(name):
     """What a run prints in the end, or would if it had the right loss."""
     last = last_iteration(name)
-    losses = load().losses[name if last == ITERATIONS else PUBLISHED]
+    losses = load()["losses"][name if last == ITERATIONS else PUBLISHED]
     return losses.get(last, LOG[10])  # that of the beginning if nothing was trained

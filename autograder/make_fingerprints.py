@@ -201,7 +201,7 @@ def loss_table():
     """The printed losses of all runs as a table in Markdown, the final one first."""
     saves = range(SAVE_EVERY, ITERATIONS, SAVE_EVERY)
     lines = ["| run | 40000 | " + " | ".join(map(str, saves)) + " |", "|---|" + "---:|" * 8]
-    for runs, whose in ((load().losses, ""), (load().own_losses, ", own loss")):
+    for runs, whose in ((load()["losses"], ""), (load()["own_losses"], ", own loss")):
         for name, losses in runs.items():
             cells = [f"{losses[i]:.2f}" if i in losses else "" for i in saves]
             lines.append(f"| {name}{whose} | {losses[ITERATIONS]:.6f} | {' | '.join(cells)} |")

@@ -77,8 +77,8 @@ def read_question(name, section, names):
             raise UserError(
                 f"{FILE.name}, [{section.name}]: {number} => {value} should be points and a title"
             ) from None
-    rests_on = [other for other in section.get("rests on", "").split() if other in names]
-    return Question(name, file, function, rests_on, items)
+    rests_on = section.get("rests on", "").split()
+    return Question(name, file, function, [other for other in rests_on if other in names], items)
 
 
 def parts():

@@ -47,8 +47,11 @@ class Grade(NamedTuple):
 # --------------------------------------------------------------------------- where submissions lie
 def is_class(folder):
     """Whether a folder seems to hold several submissions, and is none itself."""
-    if not folder.is_dir() or is_one(folder):
-        return False
+    return folder.is_dir() and not is_one(folder) and holds_several(folder)
+
+
+def holds_several(folder):
+    """Whether there are zips or several folders with submissions in a folder."""
     children = visible(folder)
     several = sum(holds_submission(child) for child in children if child.is_dir()) > 1
     return several or any(map(is_zip, children))
@@ -62,7 +65,8 @@ def find_submissions(paths):
     """
     found, left_out = [], []
     for path in paths:
-        if not (is_class(path) or len(paths) == 1 and path.is_dir() and not is_one(path)):
+        alone = len(paths) == 1 and path.is_dir() and (not is_one(path) or holds_several(path))
+        if not (is_class(path) or alone):
             found.append(Submission(path.name or str(path), path))
             continue
         for child in visible(path):

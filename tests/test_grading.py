@@ -26,6 +26,7 @@ if os.name != "posix":
 from autograder import __main__ as command  # noqa: E402
 from autograder import (  # noqa: E402
     archive,
+    exercises,
     fingerprints,
     make_fingerprints,
     pack,
@@ -94,12 +95,6 @@ def test_a_run_on_the_stand_in_data_is_not_graded(tmp_path, grader):
     status, table, _ = grader(folder, "-q", "run")
     assert status == 3 and table.count("  ?      c.") == 2
     assert "NOT GRADED" in table and "Rotten Tomatoes" in table
-
-
-def test_no_run_is_not_run_yet():
-    rows, remarks, doubts = run_part.grade_run({}, 1)
-    assert [row.points for row in rows] == [0, 0, 0] and remarks == doubts == []
-    assert not any(row.begun for row in rows) and rows[0].why == "no run"
 
 
 def test_params_in_any_layout_are_read():
@@ -225,25 +220,25 @@ def with_fingerprint(name):
     rows, columns = fingerprints.weights()
     params = some_params(0.5)
     gram = (rows @ rows.T) * (columns @ columns.T)
-    wanted = fingerprints.load().projections[name] - fingerprints.fingerprint(params)
+    wanted = fingerprints.load()["projections"][name] - fingerprints.fingerprint(params)
     return params + np.einsum("k,kr,kd->rd", np.linalg.solve(gram, wanted), rows, columns)
 
 
 def test_fingerprints_json_is_complete():
     known = fingerprints.load()
-    assert all(values.shape == (16,) for values in known.projections.values())
-    assert {n for n in known.projections if fingerprints.last_iteration(n) == 40_000} == set(
-        known.losses
+    assert all(values.shape == (16,) for values in known["projections"].values())
+    assert {n for n in known["projections"] if fingerprints.last_iteration(n) == 40_000} == set(
+        known["losses"]
     )
-    for name, losses in known.losses.items():
+    for name, losses in known["losses"].items():
         first = int(name.split()[-1]) if name.startswith("resumed") else 0
         assert list(losses) == list(range(first + 5000, 40_001, 5000))
-    assert {PUBLISHED, *known.own_losses, *fingerprints.WRONG_PART} <= set(known.losses)
+    assert {PUBLISHED, *known["own_losses"], *fingerprints.WRONG_PART} <= set(known["losses"])
     assert {"no annealing", *make_fingerprints.KERNELS} - {PUBLISHED} == {*fingerprints.WRONG_PART}
-    assert all(fingerprints.describe(name) for name in known.projections)
+    assert all(fingerprints.describe(name) for name in known["projections"])
 
 
-@pytest.mark.parametrize("name", fingerprints.load().projections)
+@pytest.mark.parametrize("name", fingerprints.load()["projections"])
 def test_each_run_is_recognised_and_no_other(name):
     params = with_fingerprint(name)
     assert fingerprints.recognise(params) == name
@@ -359,7 +354,7 @@ def test_a_printed_loss_is_named(grader, printed, run):
 
 
 def test_every_loss_that_is_known_is_found():
-    for runs in (fingerprints.load().losses, fingerprints.load().own_losses):
+    for runs in (fingerprints.load()["losses"], fingerprints.load()["own_losses"]):
         for name, losses in runs.items():
             for iteration, loss in losses.items():
                 found = fingerprints.runs_with_loss(f"{loss:.6f}")
@@ -610,13 +605,6 @@ def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
     assert table.count("not written yet") == 2
 
 
-def test_several_that_something_rests_on_are_listed():
-    several = [Row(name, "a.1", "", 0, 1, []) for name in ("sigmoid", "naive-softmax", "sgd")]
-    skipgram, sgd = (questions.questions()[name] for name in ("skipgram", "sgd"))
-    assert "sigmoid and naive-softmax right first" in command.advice_on(skipgram, several)
-    assert command.advice_on(skipgram, several[2:]) == command.advice_on(sgd, several) == ""
-
-
 @pytest.mark.thorough
 def test_ctrl_c_ends_with_a_line(tmp_path):
     source = CORRECT["word2vec.py"] + "\n\nwhile True: pass\n"
@@ -665,6 +653,19 @@ def test_a_question_can_be_dropped(tmp_path, grader, changed_questions):
     changed_questions(text[text.index("[question sigmoid]") : text.index("[question naive")], "")
     table = grader(folder_of(tmp_path), "-q", "neg-sampling")[1]
     assert "total 4 / 4" in squeezed(table) and questions.points()["a"] == 10
+
+
+def test_a_question_is_added_as_the_docs_say(tmp_path, monkeypatch, grader, changed_questions):
+    page = make_fingerprints.DOCS.read_text(encoding="utf-8").partition("**Add a question.**")[2]
+    content, code = (block.partition("\n")[2] for block in page.split("```")[1:4:2])
+    changed_questions("[question run]", f"{content}\n[question run]")
+    names = vars(exercises).copy()
+    exec(code.partition("CASES")[0], names)
+    monkeypatch.setitem(exercises.CASES, "cosine", names["cosine_cases"])
+    files = {"word2vec.py": "def cosine(a, b):\n    return a @ b\n"}
+    status, table, _ = grader(folder_of(tmp_path, files), "-q", "cosine")
+    assert status == 1 and "This is the dot product" in table
+    assert "WRONG a.13 cosine of two vectors 0 / 2" in squeezed(table)
 
 
 @pytest.mark.parametrize(
@@ -763,7 +764,13 @@ def test_where_submissions_are_found(tmp_path):
     bobs = {f"Bob_2_file_/{name}": f"Bob_2_file_/{name}" for name in ("a.zip", "b.zip")}
     assert found("moodle") == ({"Ann_1_file_": "Ann_1_file_/a.zip", **bobs}, [])
     assert found("canvas") == ({**{n: n for n in layouts["canvas"]}, "x.rar": None}, [])
-    assert found("mine") == ({"mine": "."}, [])
+    assert found("mine")[0] == {
+        "assignment2.zip": "assignment2.zip",
+        "old": "old",
+        "older": "older",
+        "sgd.py": None,
+    }
+    assert found("nested") == ({"me": "me", "utils": "utils"}, [])
     looks = {layout for layout in layouts if whole_class.is_class(tmp_path / layout)}
     assert looks == {"zips", "moodle", "canvas"}
     (tmp_path / "gradescope" / "submission_2" / "word2vec.py").touch()
