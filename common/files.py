@@ -17,23 +17,36 @@ GZIP = b"\x1f\x8b"  # the first bytes of each such file
 
 
 # ------------------------------------------------------------------------------------- reading
-def read_lines(path, error_type, hint=""):
-    """Numbered lines of a UTF-8 text without their ends, from 1.
+def read_lines(path, error_type, hint="", longest=None):
+    """Yield the lines of a UTF-8 text without their ends, each with its number, from 1.
 
     A line ends with LF, CRLF or CR; a byte-order mark is dropped; a file whose name ends with .gz
-    is unpacked on the way. Raises `error_type` for a file that cannot be read, with the hint what
-    to do, for one that is no UTF-8 text, and for broken UTF-8, naming the line.
+    is unpacked on the way. Lines of more than about `longest` characters come in pieces, cut at
+    white space, so that a text in one line needs no more memory than others. Raises `error_type`
+    for a file that cannot be read, with the hint what to do, for one that is no UTF-8 text, and for
+    broken UTF-8, naming the line.
     """
-    number = 0
+    number, rest = 1, ""
     try:
         with open_binary(path) as file:
             check_text(path, file.peek(1), error_type)
             # Text is decoded in blocks of many lines, so broken bytes are kept, to be found below.
             text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
-            for number, line in enumerate(text, 1):
-                if not line.isascii():
-                    line.encode("utf-8", "surrogateescape").decode("utf-8")
-                yield number, line.removesuffix("\n")
+            while piece := text.readline(longest or -1):
+                if not piece.isascii():
+                    piece.encode("utf-8", "surrogateescape").decode("utf-8")
+                line = rest + piece
+                if piece.endswith("\n"):
+                    yield number, line[:-1]
+                    number, rest = number + 1, ""
+                    continue
+                # A piece of a long line, or the last line, which need not have an end.
+                cut = line.rfind(" ") + 1 if len(piece) == longest else 0
+                rest = line[cut:]
+                if cut:
+                    yield number, line[:cut]
+            if rest:
+                yield number, rest
     except UnicodeDecodeError as error:
         raise error_type(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -1,20 +1,33 @@
 """The pictures: word vectors in two dimensions, the loss of a run, and two about sentiment.
 
-Each `save_...` writes a PNG. They are drawn straight into the file, so no display is needed.
+Each `save_...` writes a PNG. It is drawn straight into the file with matplotlib's own settings, so
+neither a display nor a backend is needed, and the user's matplotlibrc changes nothing.
 """
 
 import contextlib
+import os
 import warnings
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from common.files import replacing
-from common.labels import place_labels
+# matplotlib cannot be imported while this names a backend that is not installed, as it does in
+# `!make run` in a Jupyter cell. It is put back for a notebook that runs this file.
+backend = os.environ.pop("MPLBACKEND", None)
+import matplotlib  # noqa: E402
+
+if backend is not None:
+    os.environ["MPLBACKEND"] = backend
+    with contextlib.suppress(ValueError):
+        matplotlib.rcParams["backend"] = backend
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter  # noqa: E402
+
+from common.files import replacing  # noqa: E402
+from common.labels import place_labels  # noqa: E402
 
 DPI = 120
 PADDING = (4, 0)  # pixels added to a label's width and height; a line of text has air above
@@ -28,6 +41,15 @@ ROOM = np.array([0.7, 0.35])  # inside, around the outermost points, for their l
 WORDS_A_FIGURE = 60  # for more of them all this grows ...
 MAX_SCALE = 4  # ... up to so many times
 SMALLEST = 2  # of letters, in points: what does not fit with these is cut off
+
+
+@contextlib.contextmanager
+def own_settings():
+    """Draw with matplotlib's default settings, without warnings for letters the font lacks."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        yield
 
 
 def new_figure(size):
@@ -74,6 +96,7 @@ def project(vectors):
     return centered @ directions[:, :2], directions[:, :2], shares
 
 
+@own_settings()
 def save_word_plot(path, groups, vectors, title, metadata=None):
     """Save a picture with a dot for each word at its point of `project(vectors)`, and its label.
 
@@ -82,18 +105,9 @@ def save_word_plot(path, groups, vectors, title, metadata=None):
     `metadata` are texts to be kept in the file, by name. Labels do not overlap. Returns the words
     for whose label there was no room. Letters that the font does not have become boxes.
     """
-    with letters_may_be_missing():
-        picture = draw_words(groups, vectors, title)
-        save(picture.axes, path, metadata)
+    picture = draw_words(groups, vectors, title)
+    save(picture.axes, path, metadata)
     return picture.left_out
-
-
-@contextlib.contextmanager
-def letters_may_be_missing():
-    """No warnings about letters that the font does not have."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        yield
 
 
 class WordPicture(NamedTuple):
@@ -237,6 +251,7 @@ def add_labels(axes, words, points, colors):
 
 
 # ------------------------------------------------------------------------------------- loss
+@own_settings()
 def save_loss_curve(path, curve, anneal_every, title):
     """Save a picture of a `LossCurve`, with where the step was halved."""
     axes = new_axes((9, 5), title, xlabel="iteration", ylabel="mean loss of a minibatch")
@@ -255,6 +270,7 @@ def save_loss_curve(path, curve, anneal_every, title):
 
 
 # ------------------------------------------------------------------------------------- sentiment
+@own_settings()
 def save_confusion_matrix(path, counts, names, title):
     """Save a picture of counts (n, n), with a row for each true class, a column for each guess."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -271,6 +287,7 @@ def save_confusion_matrix(path, counts, names, title):
     save(axes, path)
 
 
+@own_settings()
 def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
     """Save a picture of accuracies in per cent by strength of regularisation.
 

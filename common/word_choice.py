@@ -1,5 +1,6 @@
-"""Which words a picture shows: the assignment's in groups, or the frequent ones of another text."""
+"""Choose the words that a picture shows: the assignment's, or the frequent ones of another text."""
 
+import unicodedata
 import warnings
 
 import numpy as np
@@ -16,13 +17,13 @@ WORDS_A_GROUP, MOST_GROUPS = 7, 7  # about 7 words; more than 7 colours look ali
 
 
 def frequent_words(dataset, n=40):
-    """The n most frequent words of a `Corpus` that tell something of it, fewer if it has fewer.
+    """Return the n most frequent words of a `Corpus` that are informative, fewer if it has fewer.
 
-    Left out are scikit-learn's English function words, tokens with anything but letters in them,
-    such as n't and -lrb-, and the shortest ones.
+    Left out are scikit-learn's English function words, tokens that contain anything but letters and
+    their marks, such as n't and -lrb-, and the shortest ones.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of joblib, where there is no shared memory
+        warnings.simplefilter("ignore", UserWarning)  # joblib warns if there is no shared memory
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # slow to import
 
     dull = ENGLISH_STOP_WORDS | MORE_FUNCTION_WORDS
@@ -30,32 +31,34 @@ def frequent_words(dataset, n=40):
     for i in np.argsort(-dataset.frequencies[:-1], kind="stable"):  # the last is UNK
         word = dataset.words[i]
         shortest = 3 if word.isascii() else 2  # two letters are a word in Chinese
-        if word.isalpha() and len(word) >= shortest and word not in dull:
+        if is_word(word) and len(word) >= shortest and word not in dull:
             found.append(word)
         if len(found) == n:
             break
     return found
 
 
-def group_by_clustering(words, vectors):
-    """Groups of words whose vectors (n, D) point the same way, once their mean is taken out.
+def is_word(token):
+    """Tell whether a token has nothing but letters and marks, which are the vowels of many scripts.
 
-    Returns lists of words by the group's name, which is its first word and an ellipsis. So with
-    the most frequent words first, that is each group's most frequent one. The order of the words
-    is kept in each group, and the groups are in the order of their first words.
+    A mark that belongs to a letter counts as part of it: Hindi and Thai words are words.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # as above
-        from sklearn.cluster import AgglomerativeClustering  # slow to import
+    return all(unicodedata.category(sign)[0] in "LM" for sign in token) and token[0].isalpha()
 
+
+def group_by_clustering(words, vectors):
+    """Return lists of words whose vectors (n, D) point the same way, by the group's first word.
+
+    The common mean of the vectors is taken out first. The order of the words is kept.
+    """
     n_groups = min(max(1, round(len(words) / WORDS_A_GROUP)), MOST_GROUPS)
     if n_groups == 1:
         return {"": list(words)}
-    centered = vectors - vectors.mean(axis=0)
-    lengths = np.linalg.norm(centered, axis=1, keepdims=True)
-    centered = centered / np.where(lengths > 0, lengths, 1)
-    numbers = AgglomerativeClustering(n_groups).fit_predict(centered)  # Ward's, nothing random
+    from sklearn.cluster import AgglomerativeClustering  # slow to import
+    from sklearn.preprocessing import normalize
+
+    directions = normalize(vectors - vectors.mean(axis=0))
     members = {}
-    for word, number in zip(words, numbers):
+    for word, number in zip(words, AgglomerativeClustering(n_groups).fit_predict(directions)):
         members.setdefault(number, []).append(word)
     return {f"{group[0]} \N{HORIZONTAL ELLIPSIS}": group for group in members.values()}

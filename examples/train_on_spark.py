@@ -1,20 +1,20 @@
-"""Train word vectors on a text that no machine holds, by Spark MLlib's Word2Vec.
+"""Train word vectors with Spark MLlib's Word2Vec, on a text too large for one machine.
 
     python examples/train_on_spark.py --corpus my.txt --output vectors.txt
     python examples/train_on_spark.py --corpus "s3a://bucket/news/*.gz" --output vectors.txt \\
         --master spark://host:7077 --partitions 64 --iterations 4
     spark-submit --driver-memory 8g examples/train_on_spark.py --corpus hdfs:///news ...
-    python neighbours.py --vectors vectors.txt --most-frequent 10000 paris
+    python explore.py --vectors vectors.txt paris
 
-The text is any that Spark reads (a file, a folder, a glob, packed or not), a sentence a line; as in
-run.py, tokens are what stands between white space, lower-cased. What differs from run.py: skip-gram
-with hierarchical softmax instead of negative sampling; frequent words are not subsampled; a
-sentence is cut after 1,000 words; the step falls linearly to nothing. With several partitions each
-trains on its own part of the text, and after each pass their vectors are added up, so that the
-result depends on the cluster, whatever the seed.
+The text is anything that Spark reads (a file, a folder, a glob, compressed or not), with one
+sentence per line and white space between the tokens, which are lower-cased. Training differs from
+run.py: hierarchical softmax instead of negative sampling, no subsampling of frequent words,
+sentences cut after 1,000 words, and a learning rate that falls linearly to 0. Each of several
+partitions trains on its own part of the text, and after each pass their vectors are added up, so
+the result depends on the cluster even with a fixed seed.
 
-It needs pyspark and a Java runtime, which nothing else here does. The vectors are on each machine
-as a whole: words times dimension must stay below 2**31, or else --min-count has to be larger.
+It needs pyspark and a Java runtime, which nothing else here does. Every machine holds all vectors:
+words times dimension must stay below 2**31, or else --min-count has to be larger.
 """
 
 import argparse
@@ -36,39 +36,43 @@ from common.files import check_writable
 from common.stopping import UserError
 from common.vectors import is_export, write_text
 
-WHITE_SPACE = r"(?U)[\s\x1c-\x1f]+"  # in Java's words, that of Python's str.split
+WHITE_SPACE = r"(?U)[\s\x1c-\x1f]+"  # for Java: what Python's str.split splits at
 HOW_TO_INSTALL = (
-    "install them with: pip install pyspark, and apt-get install default-jre-headless (or a Java "
-    "17 or newer from elsewhere, with JAVA_HOME saying where)"
+    "install them with: pip install pyspark, and apt-get install default-jre-headless (or install "
+    "Java 17 or newer yourself and set JAVA_HOME)"
 )
 
 
 def parse_options(arguments=None):
-    """The command line as a namespace; exits with status 2 if it is wrong."""
+    """Return the command line as a namespace; exits with status 2 if it is wrong."""
     parser = argparse.ArgumentParser(
-        description="Train word vectors by Spark MLlib's Word2Vec, and write them as text of "
-        "word2vec, the most frequent word first.",
+        description="Train word vectors with Spark MLlib's Word2Vec, and write them in the text "
+        "format of word2vec, the most frequent word first.",
         allow_abbrev=False,
     )
     option = parser.add_argument
-    option("--corpus", required=True, metavar="URI", help="what Spark reads, a sentence a line")
-    option("--output", required=True, type=Path, metavar="FILE", help="for the vectors, as text")
-    option("--dimension", type=int, default=100, metavar="D", help="of the vectors (%(default)s)")
-    option("--window", type=int, default=5, metavar="C", help="words on a side (%(default)s)")
-    option("--min-count", type=int, default=5, metavar="N", help="drop rarer words (%(default)s)")
-    option("--step", type=float, default=0.025, help="falls to 0 by the end (%(default)s)")
-    option("--iterations", type=int, default=1, metavar="N", help="over the text (%(default)s)")
-    option("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
-    option("--master", metavar="URL", help="the cluster (spark-submit's, or else this machine)")
+    option("--corpus", required=True, metavar="URI", help="the text, one sentence per line")
+    option(
+        "--output", required=True, type=Path, metavar="FILE", help="write the vectors here, as text"
+    )
+    option("--dimension", type=int, default=100, metavar="D", help="vector dimension (%(default)s)")
+    option("--window", type=int, default=5, metavar="C", help="words on each side (%(default)s)")
+    option("--min-count", type=int, default=5, metavar="N", help="ignore rarer words (%(default)s)")
+    option("--step", type=float, default=0.025, help="learning rate, falls to 0 (%(default)s)")
+    option(
+        "--iterations", type=int, default=1, metavar="N", help="passes over the text (%(default)s)"
+    )
+    option("--seed", type=int, default=0, metavar="N", help="random seed (%(default)s)")
+    option("--master", metavar="URL", help="the cluster (default: spark-submit's, or this machine)")
     option(
         "--partitions",
         type=int,
         default=1,
         metavar="N",
-        help="parts that are trained on side by side, a core each: the more, the faster and the "
-        "less like one pass over the whole; Spark advises at least as many as iterations (1)",
+        help="parts of the text that are trained in parallel, one core each: more are faster, but "
+        "less like one pass over the whole text (1)",
     )
-    option("--overwrite", action="store_true", help="an output file that is no earlier export")
+    option("--overwrite", action="store_true", help="replace a file that is not an earlier export")
     options = parser.parse_args(arguments)
     for name in ("dimension", "window", "min_count", "iterations", "partitions"):
         if getattr(options, name) < 1:
@@ -85,7 +89,8 @@ def check_output(options):
     except OSError as error:
         raise UserError(f"cannot write {options.output}: {error.strerror}") from None
     if options.output.exists() and not options.overwrite and not is_export(options.output):
-        raise UserError(f"{options.output} exists and holds no vectors of ours; see --overwrite")
+        problem = f"{options.output} exists and does not look like an earlier export"
+        raise UserError(f"{problem}; use --overwrite to replace it")
 
 
 def check_spark():
@@ -100,30 +105,29 @@ def check_spark():
 
 @contextlib.contextmanager
 def spark_session(master):
-    """A Spark session; what goes wrong in Spark becomes a UserError of one line."""
+    """Give a Spark session; an error of Spark becomes a UserError of one line."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    logging.disable(logging.ERROR)  # py4j would log a traceback of what is told in a line below
+    logging.disable(logging.ERROR)  # py4j logs a traceback of every error
     builder = SparkSession.builder.appName("word2vec").config("spark.log.level", "ERROR")
     builder.config("spark.ui.showConsoleProgress", stopping.is_terminal(sys.stderr))
     try:
         spark = (builder.master(master) if master else builder).getOrCreate()
-        # Spark has set a handler of its own, which raises KeyboardInterrupt.
+        # Spark has installed its own handler, which raises KeyboardInterrupt.
         stopping.handle_signals(stopping.raise_stopped)
         yield spark
-        spark.stop()  # after trouble, it ends with this process
+        spark.stop()  # after an error, it ends with this process
     except KeyboardInterrupt:
         raise stopping.Stopped(signal.SIGINT) from None
     except (PySparkException, Py4JError) as error:
-        lines = str(error).splitlines()
-        is_preface = len(lines) > 1 and lines[0].startswith("An error occurred while calling")
-        raise UserError(f"Spark says: {lines[is_preface].lstrip(': ')}") from error
+        reason = str(getattr(error, "java_exception", error)).splitlines()
+        raise UserError(f"Spark says: {''.join(reason[:1]) or type(error).__name__}") from error
 
 
 def train(spark, options):
-    """Words, the most frequent first, and their vectors (n, D)."""
+    """Return the words, the most frequent first, and their vectors (n, D)."""
     from pyspark.ml.feature import Word2Vec
     from pyspark.sql import functions as sql
 
@@ -150,11 +154,13 @@ def train(spark, options):
 
 
 def run(options):
-    """Do it all: start Spark, train, write."""
+    """Start Spark, train, and write the vectors."""
     check_output(options)
     check_spark()
     with spark_session(options.master) as spark:
-        print(f"Training on {options.corpus} by Spark {spark.version}, {spark.sparkContext.master}")
+        print(
+            f"Training on {options.corpus} with Spark {spark.version}, {spark.sparkContext.master}"
+        )
         words, vectors = train(spark, options)
     write_text(options.output, words, vectors)
     print(

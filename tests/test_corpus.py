@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import run_python
+from conftest import ROOT, run_python
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -19,11 +19,17 @@ from utils.treebank import (
     StanfordSentiment,
     TextCorpus,
     any_token,
+    find_sentences,
     fitting_repeats,
     split_off_punctuation,
 )
 
 TEXT = "The cat sat on the mat\nA dog sat on the cat\nThe mat sat\n"
+
+
+def one_per_line(path, **options):
+    """A text with one sentence per line, tokens between white space, all words kept."""
+    return TextCorpus(path, **{"min_count": 1, "tokenise": False, "lines": True, **options})
 
 
 def written(folder, content, name="text.txt"):
@@ -35,7 +41,7 @@ def written(folder, content, name="text.txt"):
 
 # ------------------------------------------------------------------------------------- the file
 def test_a_text_is_lower_cased_and_numbered_by_first_appearance(tmp_path):
-    corpus = TextCorpus(written(tmp_path, TEXT))
+    corpus = one_per_line(written(tmp_path, TEXT))
     assert corpus.words == ["the", "cat", "sat", "on", "mat", "a", "dog", "UNK"]
     assert corpus.sentences()[1] == ["a", "dog", "sat", "on", "the", "cat"]
     assert corpus.frequencies.tolist() == [4, 2, 3, 2, 2, 1, 1, 1]
@@ -53,29 +59,24 @@ def test_a_text_is_lower_cased_and_numbered_by_first_appearance(tmp_path):
     ids=["byte-order mark", "Windows", "old Macintosh", "other white space", "no last line end"],
 )
 def test_other_ways_to_write_the_same_text(tmp_path, content):
-    plain = TextCorpus(written(tmp_path, TEXT))
-    other = TextCorpus(written(tmp_path, content, "other.txt"))
+    plain = one_per_line(written(tmp_path, TEXT))
+    other = one_per_line(written(tmp_path, content, "other.txt"))
     assert other.fingerprint() == plain.fingerprint()
 
 
 def test_empty_lines_are_empty_sentences_of_which_none_is_drawn(tmp_path):
     text = "\n".join(f"w{i} w{i + 1}\n \n" for i in range(200))
-    corpus = TextCorpus(written(tmp_path, text))
+    corpus = one_per_line(written(tmp_path, text))
     assert [s for s in corpus.sentences() if s] == [[f"w{i}", f"w{i + 1}"] for i in range(200)]
     assert corpus.numSentences() == 599
     assert {len(s) for s in corpus.allSentences()} == {2}
-
-
-def test_a_long_line_is_one_sentence(tmp_path):
-    corpus = TextCorpus(written(tmp_path, "word other " * 200_000))
-    assert corpus.numSentences() == 1 and len(corpus.sentences()[0]) == 400_000
 
 
 def test_a_packed_text_is_read_as_it_is(tmp_path):
     text = TEXT * 1000 + "caf\u00e9\n"
     packed = written(tmp_path, gzip.compress(text.encode("utf-8-sig")), "text.txt.gz")
     plain = written(tmp_path, text)
-    assert TextCorpus(packed).fingerprint() == TextCorpus(plain).fingerprint()
+    assert one_per_line(packed).fingerprint() == one_per_line(plain).fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -91,13 +92,13 @@ def test_a_packed_text_is_read_as_it_is(tmp_path):
         (gzip.compress(b"a text", mtime=0), "is packed by gzip: give it a name that ends with .gz"),
         (b"", "has no words"),
         (b"\xef\xbb\xbf \n\r\n", "has no words"),
-        (b"word\n Word word\n", "has one word only: 'word'"),
+        (b"word\n Word word\n", "has only one word: 'word'"),
     ],
 )
 def test_a_file_that_is_no_text_is_told(tmp_path, content, message):
     path = written(tmp_path, content)
     with pytest.raises(CorpusError, match=re.escape(message)) as raised:
-        TextCorpus(path)
+        one_per_line(path)
     assert str(raised.value).startswith(str(path))
 
 
@@ -113,20 +114,20 @@ def test_a_file_that_is_no_text_is_told(tmp_path, content, message):
 def test_a_packed_text_that_is_not_whole_is_told(tmp_path, content):
     path = written(tmp_path, content, "text.gz")
     with pytest.raises(CorpusError, match="text.gz is not a whole .gz file: "):
-        TextCorpus(path)
+        one_per_line(path)
 
 
 def test_too_few_words_are_told_with_the_limit(tmp_path):
     path = written(tmp_path, TEXT)
     with pytest.raises(CorpusError) as raised:
-        TextCorpus(path, min_count=5)
+        one_per_line(path, min_count=5)
     assert str(raised.value) == f"{path} has no words that occur 5 times"
 
 
 def test_a_missing_file_is_told_without_advice_about_the_treebank(tmp_path):
     path = tmp_path / "no folder" / "text.txt"
     with pytest.raises(CorpusError) as raised:
-        TextCorpus(path)
+        one_per_line(path)
     assert str(raised.value) == f"cannot read {path}: No such file or directory"
 
 
@@ -137,7 +138,7 @@ LINE_ENDS = [b"\n", b"\r", b"\r\n", b" ", b"word", b"\xc3\xa9", b"\xff", b"\xe2\
 def test_any_bytes_are_a_corpus_or_one_error(tmp_path_factory, content):
     path = written(tmp_path_factory.mktemp("c"), content)
     try:
-        TextCorpus(path)
+        one_per_line(path)
     except CorpusError as error:
         assert str(path) in str(error) and "\n" not in str(error)
 
@@ -152,11 +153,11 @@ def test_any_text_is_read_by_its_lines(tmp_path_factory, content):
         words = []
     if len(set(words)) < 2:
         with pytest.raises(CorpusError) as raised:
-            TextCorpus(path)
+            one_per_line(path)
         assert str(path) in str(raised.value) and "\n" not in str(raised.value)
     else:
         lines = re.split("\r\n|\r|\n", content.decode("utf-8-sig").lower())
-        assert [s for s in TextCorpus(path).sentences() if s] == [
+        assert [s for s in one_per_line(path).sentences() if s] == [
             line.split() for line in lines if line.split()
         ]
 
@@ -197,8 +198,8 @@ def test_splitting_off_punctuation_loses_nothing_but_white_space(text):
 
 def test_a_text_is_tokenised_when_asked_for(tmp_path):
     path = written(tmp_path, "Bad, bad film!\nA film (good).\n")
-    assert TextCorpus(path).words[:2] == ["bad,", "bad"]
-    corpus = TextCorpus(path, tokenise=True)
+    assert one_per_line(path).words[:2] == ["bad,", "bad"]
+    corpus = one_per_line(path, tokenise=True)
     assert corpus.sentences()[0] == ["bad", ",", "bad", "film", "!"]
     assert corpus.words == ["bad", ",", "film", "!", "a", "(", "good", ")", ".", "UNK"]
 
@@ -235,7 +236,7 @@ def test_the_treebank_as_a_text_is_the_treebank(sst, tmp_path):
     treebank = StanfordSentiment(sst)
     lines = (sst / "datasetSentences.txt").read_bytes().decode("utf-8").split("\n")[1:]
     text = "".join(line.partition("\t")[2] + "\n" for line in lines if line)
-    corpus = TextCorpus(written(tmp_path, text))
+    corpus = one_per_line(written(tmp_path, text))
     assert corpus.repeats == treebank.repeats == 30
     assert corpus.fingerprint() == treebank.fingerprint()
     for dataset in (treebank, corpus):
@@ -350,3 +351,77 @@ def test_what_cannot_be_read_costs_no_saves(novel, run_here):
         result = run_here(*files, "--output", out, "--fresh")
         assert result.returncode == 1
         assert (out / "saved_params_10.npy").exists()
+
+
+def test_a_word_unk_in_a_corpus_is_refused():
+    with pytest.raises(CorpusError, match="UNK"):
+        Corpus([["a", "UNK", "b"]])
+
+
+def test_a_corpus_knows_its_name_and_whether_it_is_the_treebank(tmp_path, sst):
+    path = tmp_path / "my.txt"
+    path.write_text("one two\n", encoding="utf-8")
+    assert (one_per_line(path).name, one_per_line(path).is_treebank) == ("my.txt", False)
+    treebank = StanfordSentiment(sst)
+    assert treebank.is_treebank and "Treebank" in treebank.name
+
+
+# ------------------------------------------------------------------------------------- sentences
+@pytest.mark.parametrize(
+    "text, sentences",
+    [
+        ("One two\nthree. Four\nfive! six", ["One two three.", "Four five!", "six"]),
+        ('He said: "Go." She went.', ['He said: "Go."', "She went."]),
+        ("A title\n\nThe text", ["A title", "The text"]),
+        ("It costs 3.14 a.m... Really?! Yes", ["It costs 3.14 a.m...", "Really?!", "Yes"]),
+        ("\u4f60 \u597d\u3002\u518d \u89c1", ["\u4f60 \u597d\u3002", "\u518d \u89c1"]),
+        ("\n \n", []),
+    ],
+    ids=["across lines", "quotes", "empty line", "numbers", "East Asian", "nothing"],
+)
+def test_sentences_end_with_their_signs_or_an_empty_line(text, sentences):
+    found = [sentence.strip() for sentence in find_sentences(text.split("\n"))]
+    assert found == sentences
+
+
+def test_a_text_without_lines_or_full_stops_is_cut(tmp_path):
+    words = [f"w{i % 700}" for i in range(100_000)]
+    corpus = TextCorpus(written(tmp_path, " ".join(words)))
+    assert corpus.longest_sentence() == 1000
+    assert [word for sentence in corpus.sentences() for word in sentence] == words
+
+
+def test_a_text_in_one_line_takes_no_more_memory_than_in_many(tmp_path):
+    code = (
+        "import resource, sys; sys.path.insert(0, sys.argv[1]); from utils.treebank import *; "
+        "TextCorpus(sys.argv[2]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    words = "word other third " * 500_000
+    used = [
+        int(run_python("-c", code, ROOT, written(tmp_path, words.replace("third ", end))).stdout)
+        for end in ("third ", "third\n")
+    ]
+    assert used[0] < 1.1 * used[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u6d6e\u4e91\u7ec8\u65e5\u884c\uff0c\u6e38\u5b50\u4e45\u4e0d\u81f3\u3002",
+        "\u0e20\u0e32\u0e1e" * 10,
+    ],
+)
+def test_a_text_without_spaces_is_refused_with_advice(tmp_path, text):
+    with pytest.raises(CorpusError, match="no spaces"):
+        TextCorpus(written(tmp_path, f"{text}\n" * 100))
+
+
+def test_byte_order_marks_in_the_middle_are_no_part_of_words(tmp_path):
+    corpus = one_per_line(written(tmp_path, "\ufeffone two\n\ufeffone three\n"))
+    assert corpus.words == ["one", "two", "three", "UNK"]
+
+
+def test_a_short_text_keeps_words_that_occur_twice_a_long_one_those_of_five_times(tmp_path):
+    assert TextCorpus(written(tmp_path, "a a b b c c d\n")).words == ["a", "b", "c", "UNK"]
+    long = "a b\n" * 60_000 + "c c c c d d d d d"
+    assert TextCorpus(written(tmp_path, long)).words == ["a", "b", "d", "UNK"]

@@ -245,13 +245,14 @@ def test_a_picture_is_replaced_whole_and_nothing_else_is_left(tmp_path):
         assert (image.text["params"], image.text["b"]) == ("\u03b1 1", "2")
 
 
-@pytest.mark.thorough
-def test_no_display_is_needed_nor_a_backend_that_has_one(tmp_path):
+@pytest.mark.parametrize("backend", ["TkAgg", "module://matplotlib_inline.backend_inline", "none"])
+def test_neither_a_display_nor_settings_of_the_users_are_needed(tmp_path, backend):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n", encoding="utf-8")
     code = (
         "import sys, numpy; sys.path.insert(0, sys.argv[1]); from common import plot; "
         "plot.save_word_plot('words.png', {'': ['a', 'b']}, numpy.eye(2), 'title'); "
         "print('matplotlib.pyplot' in sys.modules)"
     )
-    result = run_python("-c", code, ROOT, cwd=tmp_path, MPLBACKEND="TkAgg", DISPLAY=":99")
+    result = run_python("-c", code, ROOT, cwd=tmp_path, MPLBACKEND=backend, DISPLAY=":99")
     assert (result.stdout, result.returncode) == ("False\n", 0), result.stderr
     assert (tmp_path / "words.png").stat().st_size > 5000

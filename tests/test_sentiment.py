@@ -10,8 +10,9 @@ from conftest import run_python, write_treebank
 from PIL import Image
 
 import sentiment
+from common import checkpoints
 from common.vectors import write_text
-from sentiment import Part, WordVectors, classify, features, majority
+from sentiment import Part, WordVectors, classify, features
 from utils.treebank import StanfordSentiment
 
 
@@ -39,7 +40,7 @@ def few_sentences(tmp_path_factory):
 def words_of(table):
     """`WordVectors` of a dict of lists."""
     index = {word: i for i, word in enumerate(table)}
-    return WordVectors(index, np.array(list(table.values())), None)
+    return WordVectors(index, np.array(list(table.values())))
 
 
 # ------------------------------------------------------------------------------------- parts of it
@@ -55,29 +56,40 @@ def test_brackets_are_found_as_most_texts_write_them():
     assert features(part, words).tolist() == [[1], [2]]
 
 
-def test_centre_and_outside_vectors_stand_side_by_side(few_sentences):
+def test_centre_and_outside_vectors_stand_side_by_side(few_sentences, tmp_path):
     dataset = StanfordSentiment(few_sentences)
     V = len(dataset.words)
-    words = sentiment.side_by_side(np.arange(4 * V).reshape(2 * V, 2), dataset, Path())
+    np.save(tmp_path / "saved_params_1.npy", np.arange(4.0 * V).reshape(2 * V, 2))
+    words = sentiment.load_vectors(tmp_path / "saved_params_1.npy", dataset)
     i = dataset.words.index("w7")
     row = words.vectors[words.index["w7"]]
     assert row.tolist() == [2 * i, 2 * i + 1, 2 * (V + i), 2 * (V + i) + 1]
 
 
+def test_a_checkpoint_of_another_text_is_read_with_the_words_beside_it(few_sentences, tmp_path):
+    np.save(tmp_path / "saved_params_1.npy", np.arange(12.0).reshape(6, 2))
+    checkpoints.write_words(tmp_path, ["w7", "other", "UNK"])
+    path = tmp_path / "saved_params_1.npy"
+    words = sentiment.load_vectors(path, StanfordSentiment(few_sentences))
+    assert words.vectors[words.row("w7")].tolist() == [0, 1, 6, 7] and words.row("w8") is None
+
+
 def test_the_parts_are_those_of_the_treebank(sst):
-    parts = sentiment.split(StanfordSentiment(sst), binary=False)
+    parts, names = sentiment.load_parts(StanfordSentiment(sst), binary=False)
+    assert len(names) == 5
     counts = {name: np.bincount(part.labels).tolist() for name, part in parts.items()}
     assert counts == {
         "train": [1092, 2218, 1624, 2322, 1288],
         "dev": [139, 289, 229, 279, 165],
         "test": [279, 633, 389, 510, 399],
     }
-    assert majority(parts)["test"] == pytest.approx(28.64, abs=0.005)
-    assert sentiment.largest_of_train(parts)["test"] == pytest.approx(23.08, abs=0.005)
+    assert sentiment.largest_class(parts)["test"] == pytest.approx(28.64, abs=0.005)
+    assert sentiment.largest_class(parts, "train")["test"] == pytest.approx(23.08, abs=0.005)
 
 
 def test_binary_leaves_out_the_neutral_class_and_keeps_the_sides(sst):
-    parts = sentiment.split(StanfordSentiment(sst), binary=True)
+    parts, names = sentiment.load_parts(StanfordSentiment(sst), binary=True)
+    assert len(names) == 2
     assert np.bincount(parts["train"].labels).tolist() == [1092 + 2218, 2322 + 1288]
     assert np.bincount(parts["test"].labels).tolist() == [279 + 633, 510 + 399]
 
@@ -91,7 +103,7 @@ def random_parts(rng, noise):
         parts[name] = Part([[str(n + i)] for i in range(size)], labels)
         n += size
     vectors = np.concatenate(vectors)
-    return parts, WordVectors({str(i): i for i in range(n)}, vectors, None)
+    return parts, WordVectors({str(i): i for i in range(n)}, vectors)
 
 
 def test_what_vectors_tell_is_learnt():
@@ -114,12 +126,6 @@ def test_labels_of_test_are_not_looked_at_before_the_choice():
     parts["test"] = parts["test"]._replace(labels=parts["test"].labels[::-1])
     after = classify(parts, words)
     assert after.strength == before.strength and after.curves == before.curves
-
-
-def test_random_vectors_have_the_width_of_those_they_stand_beside():
-    words = words_of({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
-    one, other = sentiment.random_like(words), sentiment.random_like(words)
-    assert one.vectors.shape == (2, 3) and np.array_equal(one.vectors, other.vectors)
 
 
 # ------------------------------------------------------------------------------------- the command
@@ -186,7 +192,7 @@ def small(few_sentences, tmp_path, monkeypatch, capsys):
     folder = shutil.copytree(few_sentences, tmp_path / "data" / few_sentences.name)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr(sentiment.run.get_datasets, "ensure_dataset", lambda: folder)
+    monkeypatch.setattr(sentiment, "ensure_dataset", lambda: folder)
     monkeypatch.setattr(sentiment, "STRENGTHS", [1.0, 100.0])
 
     def run_small(*arguments):
@@ -218,18 +224,8 @@ def test_without_a_save_it_says_what_to_run(small):
 def test_the_newest_save_is_taken_of_the_output_folder_first(small):
     for folder, iteration in ((".", 900), (".", 1000), ("out", 20)):
         save(iteration, np.ones((82, 2)), folder)
-    assert "Vectors: saved_params_1000.npy, 4 numbers a word" in small()[1]
+    assert "Vectors: saved_params_1000.npy, 4 numbers per word" in small()[1]
     assert f"Vectors: {Path('out/saved_params_20.npy')}" in small("--output", "out")[1]
-
-
-@pytest.mark.thorough
-def test_a_newer_save_of_another_text_does_not_stand_in_the_way(small):
-    save(900, np.ones((82, 2)))
-    save(1000, np.ones((60, 2)))
-    status, out, err = small()
-    assert (status, err) == (0, "")
-    taken = "saved_params_1000.npy was trained on another text, so saved_params_900.npy is taken"
-    assert taken in out and "Vectors: saved_params_900.npy" in out
 
 
 def test_text_vectors_are_taken_and_missing_words_counted(small):
@@ -237,7 +233,7 @@ def test_text_vectors_are_taken_and_missing_words_counted(small):
     write_text("v.txt", words, np.random.RandomState(0).randn(20, 3))
     status, out, err = small("--vectors", "v.txt", "--binary", "--json", "f.json")
     assert (status, err) == (0, "")
-    assert "different words have no vector" in out and "v.txt, 3 numbers a word\n" in out
+    assert "different words have no vector" in out and "v.txt, 3 numbers per word\n" in out
     assert json.loads(Path("f.json").read_text(encoding="utf-8"))["classes"] == 2
 
 
@@ -254,14 +250,14 @@ def test_an_export_is_worth_as_much_as_its_save(small, few_sentences):
 
 
 def test_data_of_two_classes_only_is_told_and_taken_as_such(small):
-    labels = sentiment.run.get_datasets.ensure_dataset() / "sentiment_labels.txt"
+    labels = sentiment.ensure_dataset() / "sentiment_labels.txt"
     lines = labels.read_text(encoding="utf-8").splitlines()
     lines[1:] = [f"{line.partition('|')[0]}|{i % 2}" for i, line in enumerate(lines[1:])]
     labels.write_text("\n".join(lines) + "\n", encoding="utf-8")
     save(5, np.random.RandomState(0).randn(82, 2))
     status, out, err = small()
     assert (status, err) == (0, "")
-    assert "just negative or positive" in out and "2 classes" in out
+    assert "only negative and positive" in out and "2 classes" in out
 
 
 def test_titles_name_data_and_vectors_whatever_these_are_called(small, monkeypatch):
@@ -280,7 +276,9 @@ def test_titles_name_data_and_vectors_whatever_these_are_called(small, monkeypat
     for title in titles:
         data, vectors, _ = title.splitlines()
         assert data == "Stanford Sentiment Treebank"
-        assert vectors.startswith("Vectors: $x$ long long") and vectors.endswith("2 numbers a word")
+        assert vectors.startswith("Vectors: $x$ long long") and vectors.endswith(
+            "2 numbers per word"
+        )
         assert len(vectors) < 80
     assert len(titles) == 2
     for picture in ("sentiment_confusion.png", "sentiment_regularisation.png"):
@@ -291,14 +289,13 @@ def test_titles_name_data_and_vectors_whatever_these_are_called(small, monkeypat
 @pytest.mark.parametrize(
     "content, arguments, status, message",
     [
-        (np.zeros((60, 2)), [], 1, "30 words, but the sentences here have 41"),
+        (np.zeros((60, 2)), [], 1, "30 words"),
         (np.full((82, 2), np.nan), [], 1, "saved_params_5.npy, row 0: a number that is not finite"),
         (np.full((82, 2), 1e300), [], 1, "saved_params_5.npy has numbers as large as 1e+300"),
         (None, ["--vectors", "none.txt"], 1, "cannot read none.txt"),
         (None, ["--vectors", "README"], 1, "line 2: 1 numbers after the word, expected 2"),
         (np.zeros((82, 2)), ["--output", "README/out"], 1, f"cannot write {Path('README/out')}: "),
         (np.zeros((82, 2)), ["--json", "none/f.json"], 1, f"cannot write {Path('none/f.json')}: "),
-        (None, ["--sweep", "--json", "f.json"], 2, "--sweep trains"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(small, content, arguments, status, message):
@@ -335,16 +332,3 @@ def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
     assert Path("notes").read_text(encoding="utf-8") == "not to be lost"
     for _ in range(2):
         assert small("--vectors", "v.txt", "--json", "new")[0] == 0
-
-
-def test_the_sweep_trains_and_prints_a_table(small, monkeypatch, capsys):
-    monkeypatch.setattr(sentiment, "SWEEP", ((2, 20, 0.3), (3, 30, 3)))
-    folder = sentiment.run.get_datasets.ensure_dataset()
-    monkeypatch.setattr(
-        sentiment.run, "load_dataset", lambda: (StanfordSentiment(folder, repeats=300), "small")
-    )
-    status, out, err = small("--sweep")
-    assert (status, err) == (0, "")
-    lines = out.splitlines()
-    assert len(lines) == 4 and {line.count("|") for line in lines} == {9}
-    assert lines[2].startswith("| 2 | 20 | 0.3 | ") and lines[3].startswith("| 3 | 30 | 3 | ")

@@ -93,7 +93,7 @@ def test_without_spark_or_java_it_says_how_to_get_them(tmp_path, module, message
     "arguments, status, message",
     [
         (["--output", "{folder}/none/v.txt"], 1, "cannot write {folder}/none/v.txt: No such file"),
-        (["--output", "{text}"], 1, "{text} exists and holds no vectors of ours"),
+        (["--output", "{text}"], 1, "{text} exists and does not look"),
         (
             ["--output", "{folder}/v.txt", "--partitions", "0"],
             2,

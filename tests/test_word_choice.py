@@ -32,6 +32,11 @@ def test_function_words_punctuation_and_fragments_are_left_out():
     assert frequent_words(dataset, 1) == ["film"]
 
 
+def test_words_written_with_vowel_signs_are_words():
+    text = "कहानी फ़िल्म राजा ภาพยนตร์ ́a a1b"
+    assert frequent_words(SmallCorpus([text.split()])) == text.split()[:4]
+
+
 def test_unk_is_no_word():
     assert "UNK" not in frequent_words(SmallCorpus([["rock", "film"]]))
 

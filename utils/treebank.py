@@ -15,6 +15,7 @@ import bisect
 import contextlib
 import functools
 import hashlib
+import os
 import random
 import re
 import sys
@@ -28,14 +29,27 @@ import numpy as np
 from common.files import read_lines
 from common.python_random import to_numpy, to_python
 from common.stopping import UserError
+from utils.get_datasets import ROTTEN_TOMATOES_FOLDER, SST_FOLDER
 
-DEFAULT_PATH = Path(__file__).resolve().parent / "datasets" / "stanfordSentimentTreebank"
+DEFAULT_PATH = SST_FOLDER
+STAND_IN_NAME = "Rotten Tomatoes snippets (not the Stanford Sentiment Treebank)"
 UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
 SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
 MAX_REPEATED = 30_000_000  # tokens before subsampling; the assignment's are 6.8 million
 NOISE_POWER = 0.75  # noise distribution: unigram counts to this power, ibid. section 2.2
 ASCII_TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")  # words with their apostrophes, or one sign
 JOINERS = "\u00ad\u200c\u200d"  # invisible signs inside words
+SHORT_TEXT = 100_000  # tokens
+BYTE_ORDER_MARK = "\ufeff"
+MAX_SENTENCE = 1000  # tokens; longer sentences are cut
+LONGEST_LINE = 2**16  # characters read at once
+SENTENCE_END = re.compile(
+    "[.!?\u2026]+[\"')\\]\u2019\u201d\u00bb]*(?=\\s|$)|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f]*"
+)
+# Words so long are clauses, in Chinese and Japanese, or in Thai, Lao, Burmese and Khmer.
+UNSPACED = re.compile(
+    "[\u3040-\u30ff\u3400-\u9fff]{5}|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{20}"
+)
 CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 3
 
 
@@ -65,20 +79,29 @@ class Corpus:
         Entries of the noise table.
     repeats : int or None
         How many times the sentences are there before subsampling; None chooses what fits.
-    min_count : int
-        Words that occur fewer times are taken out of the sentences first.
+    min_count : int or None
+        Words that occur fewer times are taken out of the sentences first; None chooses 5, or 2 for
+        a short text.
     """
 
     source = "the corpus"  # what error messages call it
+    name = "the corpus"  # what pictures and other output call it
+    is_treebank = False  # whether this is the assignment's data, so that published numbers apply
 
     def __init__(self, sentences, tablesize=1000000, repeats=30, min_count=1):
         if tablesize < 1 or (repeats is not None and repeats < 1):
             raise ValueError(f"tablesize {tablesize} and repeats {repeats} must be at least 1")
         self.tablesize = tablesize
-        self._index, self._sentences = drop_rare(*number_tokens(sentences), min_count)
+        index, sentences = number_tokens(sentences)
+        if min_count is None:
+            min_count = 5 if len(sentences.tokens) >= SHORT_TEXT else 2
+        self.min_count = min_count
+        self._index, self._sentences = drop_rare(index, sentences, min_count)
         if not len(self._sentences.tokens):
             times = f" that occur {min_count} times" if min_count > 1 else ""
             raise CorpusError(f"{self.source} has no words{times}")
+        if UNKNOWN in self._index:
+            raise CorpusError(f"{self.source} has a word {UNKNOWN}, the name of unknown words")
         self.repeats = repeats or fitting_repeats(len(self._sentences.tokens))
         self._index[UNKNOWN] = len(self._index)
         self.words = list(self._index)
@@ -229,6 +252,8 @@ class StanfordSentiment(Corpus):
     def __init__(self, path=None, tablesize=1000000, repeats=30):
         self.path = Path(DEFAULT_PATH if path is None else path)
         self.source = self.path / "datasetSentences.txt"
+        self.is_treebank = self.path.resolve() != ROTTEN_TOMATOES_FOLDER
+        self.name = "Stanford Sentiment Treebank" if self.is_treebank else STAND_IN_NAME
         super().__init__(
             (sentence.lower().split() for sentence in self._read_sentences()), tablesize, repeats
         )
@@ -311,34 +336,88 @@ class StanfordSentiment(Corpus):
 
 
 class TextCorpus(Corpus):
-    """Any UTF-8 text: a sentence a line, tokens with white space between them, lower-cased here.
+    """Any UTF-8 text, lower-cased.
 
     Parameters
     ----------
     path : str or Path
         The file; one whose name ends with .gz is unpacked on the way.
     tablesize, repeats, min_count : int
-        See `Corpus`. By default the text is repeated as many times as fits.
+        See `Corpus`. By default they are chosen by the size of the text.
     tokenise : bool
-        Split off punctuation, see `split_off_punctuation`.
+        Split off punctuation, see `split_off_punctuation`; otherwise tokens are what stands between
+        white space.
+    lines : bool
+        Each line is a sentence; otherwise sentences are found across lines, see `find_sentences`.
 
     Raises
     ------
     CorpusError
-        The file cannot be read, is not UTF-8, or has fewer than two different words.
+        The file cannot be read, is not UTF-8, has fewer than two different words, or is written
+        without spaces between words.
     """
 
-    def __init__(self, path, tablesize=1000000, repeats=None, min_count=1, tokenise=False):
+    def __init__(
+        self, path, tablesize=1000000, repeats=None, min_count=None, tokenise=True, lines=False
+    ):
         self.source = path
+        self.name = os.fsencode(Path(path).name).decode("utf-8", "replace")
         split = split_off_punctuation if tokenise else str.split
-        lines = (split(line.lower()) for _, line in read_lines(path, CorpusError))
-        super().__init__(lines, tablesize, repeats, min_count)
+        text = (
+            line.replace(BYTE_ORDER_MARK, "").lower()  # files put together have some in the middle
+            for _, line in read_lines(path, CorpusError, longest=LONGEST_LINE)
+        )
+        sentences = map(split, text if lines else find_sentences(text))
+        super().__init__(cut_long(sentences), tablesize, repeats, min_count)
+        check_spaces(self)
         if self.words[1] == UNKNOWN:
-            raise CorpusError(f"{path} has one word only: {self.words[0][:60]!r}")
+            raise CorpusError(f"{path} has only one word: {self.words[0][:60]!r}")
+
+
+def find_sentences(lines):
+    """Yield the sentences of a text in lines, each as one string.
+
+    A sentence ends with a full stop, question or exclamation mark before white space or the end of
+    a line, or with its East Asian form, and before an empty line; other line ends are spaces.
+    """
+    begun = []
+    for line in lines:
+        begin = 0
+        for end in SENTENCE_END.finditer(line):
+            yield " ".join([*begun, line[begin : end.end()]])
+            begun, begin = [], end.end()
+        rest = line[begin:].strip()
+        if rest:
+            begun.append(rest)
+        if begun and (not line.strip() or len(begun) > MAX_SENTENCE):
+            yield " ".join(begun)
+            begun = []
+    if begun:
+        yield " ".join(begun)
+
+
+def cut_long(sentences):
+    """Yield lists of tokens, those of more than `MAX_SENTENCE` in pieces, as word2vec.c does.
+
+    Some texts have neither lines nor full stops.
+    """
+    for sentence in sentences:
+        for begin in range(0, len(sentence) or 1, MAX_SENTENCE):
+            yield sentence[begin : begin + MAX_SENTENCE]
+
+
+def check_spaces(corpus):
+    """Raise `CorpusError` for a text in a script whose words are not separated by spaces."""
+    clauses = np.array([UNSPACED.search(word) is not None for word in corpus.words])
+    if corpus.frequencies[clauses].sum() > 0.2 * corpus.frequencies.sum():
+        raise CorpusError(
+            f"{corpus.source} has no spaces between its words; split it into words first, for "
+            "example with jieba (Chinese), MeCab (Japanese) or PyThaiNLP (Thai)"
+        )
 
 
 def split_off_punctuation(text):
-    """The tokens of a text: words with the apostrophes inside them, and each other sign by itself.
+    """Return the tokens of a text: words with the apostrophes inside them, and each other sign.
 
     `it's "half-baked" ...` has the tokens `it's " half - baked " . . .`
     """
