@@ -38,6 +38,7 @@ from autograder import (  # noqa: E402
 )
 from autograder.checking import Line  # noqa: E402
 from autograder.results import Grading, Row  # noqa: E402
+from training.fast.sampler import Windows  # noqa: E402
 
 GRADER = ROOT / "autograder"
 PUBLISHED = fingerprints.PUBLISHED
@@ -284,34 +285,6 @@ def test_vectors_that_the_code_cannot_have_made_are_told_and_may_cost_the_points
 
 
 @pytest.mark.usefixtures("sst")
-def test_the_beginning_of_the_run_is_that_of_the_textbook():
-    """Two iterations of the correct run, against word2vec_sgd_wrapper."""
-    import word2vec
-
-    corpus = make_fingerprints.new_corpus()
-    start = make_fingerprints.start_vectors(len(corpus.words))
-    run = make_fingerprints.Run(start)
-    make_fingerprints.train([run], corpus, last=2)
-    after = random.getstate()
-
-    corpus, n = make_fingerprints.new_corpus(), len(corpus.words)
-    params = make_fingerprints.start_vectors(n)
-    assert np.array_equal(params, start)
-    for _ in range(2):
-        _, gradient = word2vec.word2vec_sgd_wrapper(
-            word2vec.skipgram,
-            corpus.tokens(),
-            params,
-            corpus,
-            5,
-            word2vec.negSamplingLossAndGradient,
-        )
-        params = params - 0.3 * gradient
-    assert random.getstate() == after
-    np.testing.assert_allclose(run.params, params, rtol=0, atol=1e-15)
-
-
-@pytest.mark.usefixtures("sst")
 def test_each_mistake_changes_the_run_and_the_log_begins_as_published():
     corpus = make_fingerprints.new_corpus()
     start = make_fingerprints.start_vectors(len(corpus.words))
@@ -325,12 +298,27 @@ def test_each_mistake_changes_the_run_and_the_log_begins_as_published():
             assert np.abs(a - b).max() > 100 * fingerprints.TOLERANCE
 
 
-@pytest.mark.usefixtures("sst")
-def test_the_data_in_another_encoding_has_another_numbering():
-    utf8, gbk = make_fingerprints.new_corpus(), make_fingerprints.new_corpus("gbk")
-    assert len(utf8.words) == len(gbk.words) == fingerprints.V
-    assert utf8.frequencies.sum() - gbk.frequencies.sum() == 3
-    assert utf8.words[:5] == gbk.words[:5] == ["the", "rock", "is", "destined", "to"]
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("repeated negatives are dropped", "counts k times"),
+        ("logarithm forgotten", "The logarithm is forgotten"),
+        ("1 added at the true word", "1 is added for the true word"),
+    ],
+)
+def test_a_run_makes_the_mistake_that_its_hint_is_about(name, hint):
+    rng, one = np.random.default_rng(1), np.array([0])
+    v, u, negatives = rng.normal(size=3), rng.normal(size=(6, 3)), [1, 2, 1, 4, 3]
+    case = exercises.negative_sampling_case(v, 0, u, negatives, 5)
+    wrong = [next(x for said, x in check.mistakes if hint in said) for check in case.checks]
+    params = np.concatenate((np.tile(v, (6, 1)), u))
+    after, kernel = params.copy(), make_fingerprints.KERNELS[name]
+    windows = Windows(one, one + 1, one, np.array([negatives]), one)
+    _, loss = make_fingerprints.descend(after, windows, make_fingerprints.BATCH, kernel)
+    gradients = np.split(params - after, 2)
+    assert loss * make_fingerprints.BATCH == pytest.approx(wrong[0])
+    np.testing.assert_allclose(gradients[0][0], wrong[1], atol=1e-12)
+    np.testing.assert_allclose(gradients[1], wrong[2], atol=1e-12)
 
 
 # --------------------------------------------------------------------------------- printed losses
