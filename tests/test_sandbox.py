@@ -335,11 +335,12 @@ def test_attack_goes_on_while_the_grader_is_stopped_by(name, wall, token):
     """Nothing is left of it; but SIGKILL leaves no time to remove a folder, if there is one."""
     script = GRADER.format(root=str(ROOT), wall=wall)
     command = python_command("-c", script, PYTHONPATH=token, TMPDIR=token)
+    before = {*Path("/tmp").iterdir()}
     with subprocess.Popen(**command, stderr=subprocess.DEVNULL) as grader:
-        uid = 60_600 + grader.pid % 250 * 2
 
         def homes():
-            return [*Path(token).iterdir(), *(p for p in Path("/tmp").iterdir() if owner(p) == uid)]
+            uid, new = 60_600 + grader.pid % 250 * 2, {*Path("/tmp").iterdir()} - before
+            return [*Path(token).iterdir(), *(path for path in new if owner(path) == uid)]
 
         if wall == "NAMESPACES":  # The child; and bubblewrap, in the namespace and outside.
             wait_until(lambda: len(processes_with(token)) >= 3)
