@@ -139,6 +139,7 @@ def test_setup_fails_without_the_treebank_and_takes_no_other_sentences_for_it(
 
 
 @has_wall
+@pytest.mark.thorough
 @pytest.mark.usefixtures("sst")
 def test_setup_is_content_with_data_that_was_packed(gradescope, tmp_path):
     data = write_zip(tmp_path / "sst.zip", {n: (SST_FOLDER / n).read_bytes() for n in DATA_FILES})
