@@ -227,13 +227,13 @@ def read_checkpoint(folder, iteration, shape=None, settings=None):
             more = PlainUnpickler(file).load() if file.peek() else {}
         if params.dtype != np.float64 or not np.all(np.isfinite(params)):
             raise ValueError("it does not hold finite numbers in float64")
-        if shape not in (None, params.shape):
-            raise ValueError(f"its shape is {params.shape}, this run needs {shape}")
         then, now = more.get("settings"), settings
         if None not in (then, now) and then != now:
             names = sorted({name for name, _ in then.items() ^ now.items()})
-            differ = [f"{name} {then.get(name)} (now {now.get(name)})" for name in names]
+            differ = [f"{n} {then.get(n, 'unknown')} (now {now.get(n, 'unknown')})" for n in names]
             raise ValueError(f"it is of a run with {', '.join(differ)}")
+        if shape not in (None, params.shape):
+            raise ValueError(f"its shape is {params.shape}, this run needs {shape}")
         return Checkpoint(iteration, params, generator.getstate(), **more)
     except Exception as error:  # NumPy and pickle raise whatever broken bytes lead them to
         raise CheckpointError(f"{path}: {str(error) or type(error).__name__}") from error
