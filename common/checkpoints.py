@@ -95,16 +95,30 @@ def set_aside(folder):
 
 
 # ------------------------------------------------------------------------------ beside them
-def write_words(folder, words):
-    """Write the words of the vectors' rows, one per line: V lines for parameters of 2V rows."""
+def write_words(folder, words, frequencies=None):
+    """Write the words of the vectors' rows, one per line: V lines for parameters of 2V rows.
+
+    Each is followed by its frequency in the text, if that is given: word2vec's vocabulary format.
+    """
+    lines = words if frequencies is None else [f"{w} {f}" for w, f in zip(words, frequencies)]
     with replacing(Path(folder) / WORDS, "w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{word}\n" for word in words)
+        file.writelines(f"{line}\n" for line in lines)
 
 
 def read_words(folder):
-    """The words of the vectors' rows, or None if the folder has no `words.txt`."""
+    """Return the words of the vectors' rows, or None if the folder has no `words.txt`."""
     path = Path(folder) / WORDS
-    return [word for _, word in read_lines(path, UserError)] if path.exists() else None
+    lines = read_lines(path, UserError) if path.exists() else None
+    return lines and [line.partition(" ")[0] for _, line in lines]
+
+
+def read_frequencies(folder):
+    """Return the frequencies of `read_words`, (V,), or None if `words.txt` does not have them."""
+    try:
+        lines = read_lines(Path(folder) / WORDS, UserError)
+        return np.array([int(line.partition(" ")[2]) for _, line in lines])
+    except (UserError, ValueError):
+        return None
 
 
 def write_losses(folder, losses):

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 from conftest import run_python
-from test_explore import neighbours, save_run
+from test_explore import link_run, neighbours, save_run
 
-from common.checkpoints import write_losses, write_words
+from common.checkpoints import write_losses
 from common.vectors import write_text
 from common.word_choice import ASSIGNMENT_WORDS
 
@@ -135,11 +135,7 @@ def test_neighbours_are_those_of_the_command(browser, page, more):
 def test_neighbours_of_the_assignments_run_are_those_of_the_command(
     browser, full_run, sst, tmp_path
 ):
-    for path in full_run.glob("saved_params_*.npy"):
-        (tmp_path / path.name).symlink_to(path)
-    from utils.treebank import StanfordSentiment
-
-    write_words(tmp_path, StanfordSentiment(sst).words)
+    link_run(tmp_path, full_run, sst)
     make_page("--output", tmp_path)
     browser.open(tmp_path)
     assert len(set(DRAWN) & set(browser.labels())) >= 20  # a few would lie on others
