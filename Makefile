@@ -13,11 +13,12 @@ pytest = $(python) -m pytest -q -rs
 run: .venv/installed  ## train the word vectors and draw them; ARGS="--help" shows the options
 	@$(python) run.py $(ARGS)
 
-test: .venv/installed-dev  ## the fast tests, about a minute
+test: .venv/installed-dev  ## the fast tests
 	$(pytest) -n auto --maxprocesses 4 -m "not slow and not thorough" tests
 
-# One at a time, since some are timed. Spark needs a Java runtime too, which pip has not.
-test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-spark  ## all tests
+# Some tests need more than pip can install: a Java runtime (Spark), bubblewrap (the grader's sandbox),
+# Chromium with its driver (the page of explore.py). Without it they are skipped and say so.
+test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-notebook .venv/installed-spark .venv/installed-selenium  ## all tests
 	$(pytest) $(ARGS) tests
 
 test-versions:  ## the fast tests with the oldest packages allowed, and with the newest Python here
@@ -32,6 +33,9 @@ lint: .venv/installed-dev  ## ruff: mistakes and format
 
 bench: .venv/installed .venv/installed-gensim  ## measure the training beside gensim's
 	@$(python) bench.py $(ARGS)
+
+notebook: .venv/installed-notebook  ## open the guided tour of word2vec, docs/tour.ipynb
+	@$(python) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" docs/tour.ipynb $(ARGS)
 
 starter: .venv/installed  ## starter.zip, the assignment as a student gets it
 	@$(python) starter $(ARGS)
@@ -59,12 +63,20 @@ help:  ## this list
 	@$(pip) "gensim>=4.3"
 	@touch $@
 
+.venv/installed-selenium: .venv/installed
+	@$(pip) "selenium>=4.10"
+	@touch $@
+
 .venv/installed-mutmut: .venv/installed
 	@$(pip) "mutmut>=3.3"
+	@touch $@
+
+.venv/installed-notebook: .venv/installed
+	@$(pip) "jupyterlab>=4"
 	@touch $@
 
 .venv/installed-spark: .venv/installed
 	@$(pip) "pyspark>=4.0"
 	@touch $@
 
-.PHONY: run test test-all test-versions mutants lint bench starter clean help
+.PHONY: run test test-all test-versions mutants lint bench notebook starter clean help

@@ -213,7 +213,7 @@ def test_the_newest_checkpoint_is_read_with_its_words_and_no_corpus(project, tmp
     expected = {word: cosine(params[0], params[int(word[1])]) for word in ("w8", "w7", "w6")}
     assert dict(neighbours(result.stdout)) == pytest.approx(expected, abs=6e-4)
     assert "3 most frequent of 9" in result.stdout
-    write_words(tmp_path, [*words, "UNK"])  # as it may be: without frequencies
+    (tmp_path / "words.txt").write_text("\n".join([*words, "UNK"]), encoding="utf-8")  # words only
     result = run_python(*arguments, cwd=project, SST_ZIP="no such file")
     assert {word for word, _ in neighbours(result.stdout)} == {"w1", "w2"}
 
@@ -383,7 +383,7 @@ def test_what_is_wrong_is_told_in_a_line(command, vectors, arguments, status, me
 
 def test_words_of_another_run_beside_a_checkpoint_are_told(command, tmp_path):
     save_run(tmp_path, ["a", "b", "c", "UNK"])
-    write_words(tmp_path, ["a", "b", "UNK"])
+    write_words(tmp_path, ["a", "b", "UNK"], [2, 1, 1])
     status, out, err = command("--output", tmp_path, "a")
     assert (status, out) == (1, "") and "words.txt" in err and "\n" not in err
     save_run(tmp_path, ["a", "b", "c", "UNK"])
