@@ -191,7 +191,7 @@ def run(options):
                 print("No picture: no suitable words found; choose some with --words FILE")
             training.prepare(dataset, worker, options.textbook)
             make_room(options, dataset)
-            record = checkpoints.Record(folder, dataset.words, settings.iterations)
+            record = checkpoints.Record(folder, dataset, settings.iterations)
             # Another sgd.py prints by itself.
             every, lines = options.print_every, training.has_our_sgd
             with ProgressDisplay(settings.iterations, lines, every) as display:

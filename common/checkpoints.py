@@ -103,15 +103,15 @@ class Record:
     A resumed run keeps the losses up to where it resumes.
     """
 
-    def __init__(self, folder, words, iterations):
+    def __init__(self, folder, dataset, iterations):
         self._folder = Path(folder).absolute()  # an sgd.py may run in another one
-        self._words, self._iterations = words, iterations
+        self._dataset, self._iterations = dataset, iterations
         self._losses = None
 
     def __call__(self, progress):
         n = progress.iteration
         if self._losses is None:
-            write_words(self._folder, self._words)
+            write_words(self._folder, self._dataset.words, self._dataset.frequencies)
             before = read_losses(self._folder)
             kept = before[before[:, 0] < n + progress.resumed] if before is not None else []
             self._losses = list(kept)
@@ -121,9 +121,12 @@ class Record:
                 write_losses(self._folder, self._losses)
 
 
-def write_words(folder, words):
-    """Write the words of the vectors' rows, one per line: V lines for parameters of 2V rows."""
-    content = "".join(f"{word}\n" for word in words).encode("utf-8")
+def write_words(folder, words, frequencies):
+    """Write the words of the vectors' rows and how often each occurs in the text, one per line.
+
+    This is word2vec's format of a vocabulary: V lines for parameters of 2V rows.
+    """
+    content = "".join(f"{word} {n}\n" for word, n in zip(words, frequencies)).encode("utf-8")
     path = Path(folder) / WORDS
     if not path.exists() or path.read_bytes() != content:
         with replacing(path) as file:
@@ -133,7 +136,17 @@ def write_words(folder, words):
 def read_words(folder):
     """Return the words of the vectors' rows, or None if the folder has no `words.txt`."""
     path = Path(folder) / WORDS
-    return [word for _, word in read_lines(path, UserError)] if path.exists() else None
+    lines = read_lines(path, UserError) if path.exists() else None
+    return lines and [line.partition(" ")[0] for _, line in lines]
+
+
+def read_frequencies(folder):
+    """Return the frequencies of `read_words`, (V,), or None if `words.txt` does not have them."""
+    try:
+        lines = read_lines(Path(folder) / WORDS, UserError)
+        return np.array([int(line.partition(" ")[2]) for _, line in lines])
+    except (UserError, ValueError):
+        return None
 
 
 def write_losses(folder, losses):
