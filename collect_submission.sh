@@ -1,12 +1,12 @@
 #!/bin/sh
-# Pack assignment2.zip, the file to hand in, beside this script:
+# Pack assignment2.zip, the file to hand in, into the folder of this script:
 #
 #     sh collect_submission.sh             after python run.py
 #     sh collect_submission.sh FOLDER      after python run.py --output FOLDER
 #
-# It holds the *.py of this folder, whoever wrote them, and the *.png and saved_params_40000.npy of
-# FOLDER (by default this folder too). Nothing is written if a file is missing, or if a picture
-# shows other parameters than those that go with it. The zip program is not needed.
+# It holds all *.py of this folder, and all *.png and saved_params_40000.npy of FOLDER (by default
+# the same folder). Nothing is written if a file is missing, or if a picture was drawn from other
+# parameters. The zip program is not needed.
 set -eu
 
 case $#:${1:-} in
@@ -18,7 +18,7 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 
 for python in "$here/.venv/bin/python" python3 python; do
     if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
-        # -I: modules of the submission cannot stand in for those of the library
+        # -I: a module of the submission cannot replace one of the standard library
         exec "$python" -I - "$here" "${1:-$here}" <<'END'
 import hashlib
 import os
@@ -29,22 +29,23 @@ from pathlib import Path
 CODE = ("word2vec.py", "sgd.py", "run.py")
 PICTURE = "word_vectors.png"
 PARAMS = "saved_params_40000.npy"
-KEY = b"Parameters"  # under which a picture of ours has the sha256 of what it was drawn from
+KEY = b"Parameters"  # in run.py's pictures: the sha256 of the parameters they were drawn from
 
 
 def files_of(folder, pattern):
-    """The plain files of `folder` that match, as the shell's *.py would."""
+    """Return the files of `folder` that match a pattern, but no hidden ones."""
     paths = sorted(folder.glob(pattern))
     return [path for path in paths if path.is_file() and not path.name.startswith(".")]
 
 
 def faults_of(code, outputs):
-    """What keeps these folders from being handed in, a line each."""
+    """Return the reasons why these folders cannot be handed in, one line each."""
     if not outputs.is_dir():
         return [f"there is no folder {outputs}"]
     missing = [f"no {name} in {code}" for name in CODE if not (code / name).is_file()]
     missing += [
-        f"no {name} in {outputs}; python run.py makes it (elsewhere? name its folder)"
+        f"no {name} in {outputs}; python run.py makes it "
+        "(if it is in another folder, give that folder as an argument)"
         for name in (PICTURE, PARAMS)
         if not (outputs / name).is_file()
     ]
@@ -52,13 +53,13 @@ def faults_of(code, outputs):
 
 
 def pictures_faults(pictures, params):
-    """Pictures that were drawn from other parameters than `params`, a line each."""
+    """Return what is wrong with the pictures that do not show these parameters, one line each."""
     digest = hashlib.sha256(params.read_bytes()).hexdigest().encode()
     faults = []
     for path in pictures:
         texts = png_texts(path.read_bytes())
         if texts is None:
-            fault = "is no PNG picture, or only a part of one"
+            fault = "is not a complete PNG picture"
         elif texts.get(KEY, digest) != digest:
             fault = f"was drawn from other parameters than those in {params.name}"
         elif path.name == PICTURE and KEY not in texts and modified(path) < modified(params):
@@ -71,7 +72,7 @@ def pictures_faults(pictures, params):
 
 
 def png_texts(content):
-    """Keyword -> text, as bytes, of the tEXt chunks of a PNG picture; None if it is not whole."""
+    """Return the texts in a PNG picture, keyword -> text in bytes; None if it is not complete."""
     texts, at = {}, 8
     while content.startswith(b"\x89PNG\r\n\x1a\n") and at + 12 <= len(content):
         # A chunk: the size of its data in 4 bytes, its kind in 4, the data, a checksum in 4.
@@ -86,21 +87,17 @@ def png_texts(content):
 
 
 def modified(path):
-    """When a file was last written, in nanoseconds."""
+    """Return when a file was last written, in nanoseconds."""
     return path.stat().st_mtime_ns
 
 
 def write_zip(path, files):
-    """Pack `files`, read the archive back, and only then let it take the place of `path`."""
+    """Pack `files` under a temporary name, which becomes `path` when the archive is complete."""
     new = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
             for file in files:
                 archive.write(file, file.name)
-        with zipfile.ZipFile(new) as archive:
-            for file in files:
-                if archive.read(file.name) != file.read_bytes():
-                    raise OSError(f"{file} changed meanwhile; try again")
         os.replace(new, path)
     finally:
         new.unlink(missing_ok=True)
@@ -116,13 +113,13 @@ def main(code, outputs):
     print(f"{code / 'assignment2.zip'}:")
     for file in files:
         print(f"{file.stat().st_size:>12,}  {file.name}")
-    if (code / "autograder").is_dir():  # which a course kit has not
+    if (code / "autograder").is_dir():  # the starter does not have it
         print("\nGrade it: python autograder assignment2.zip")
 
 
 try:
     main(*map(Path, sys.argv[1:]))
-except (OSError, zipfile.BadZipFile) as error:
+except OSError as error:
     sys.exit(f"collect_submission.sh: nothing written: {error}")
 END
     fi

@@ -2,13 +2,13 @@
 
     python run.py                       # the assignment's run, 40,000 iterations
     python run.py --iterations 1000 --output /tmp/short
-    python run.py --textbook            # the same numbers by word2vec.py itself, in minutes
+    python run.py --textbook            # the same numbers with word2vec.py itself, in minutes
     python run.py --corpus my.txt --dimension 50 --output my --export my/vectors.txt
     python run.py --help
 
-It trains what the word2vec.py and sgd.py beside it say, whoever wrote them: by the fast path if
-word2vec.py agrees with it, else by word2vec.py's own functions. Started again, it goes on from the
-last save.
+It trains what word2vec.py and sgd.py beside it say, whoever wrote them. A vectorised version of
+word2vec.py, the fast path, trains in seconds if both agree; otherwise word2vec.py's own functions
+train. After an interruption, the same command resumes from the last checkpoint.
 """
 
 import os
@@ -25,132 +25,103 @@ if __name__ == "__main__":
 import argparse
 import contextlib
 import random
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from common import checkpoints, results
-from common.apart import Drawer
-from common.progress import ProgressDisplay
+from common.assignment import ANNEAL_EVERY, BATCH_SIZE, DATA_SEED, PRINT_EVERY, SAVE_EVERY
+from common.progress import ProgressDisplay, tell
+from common.show import show
 from common.stopping import UserError
-from training import handed_in, textbook
 from training.fast.stream import Worker
-from training.training import read_record, train
+from training.optimiser import Diverged
+from training.settings import LOSSES, Options, Settings
+from training.training import Training
 from utils import get_datasets
 from utils.treebank import StanfordSentiment, TextCorpus
-
-DATA_SEED = 314  # of `random`, which is seeded again before training
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the result of a run; the defaults are the assignment's."""
-
-    corpus: Path | None = None  # a text of one's own
-    min_count: int = 1
-    tokenise: bool = False
-    repeats: int | None = None  # of the text before subsampling
-    iterations: int = 40000
-    dimension: int = 10
-    window: int = 5
-    negatives: int = 10
-    step: float = 0.3
-    loss: str = "negative-sampling"
-    seed: int | None = None
-    float32: bool = False
-
-    def in_saves(self, dataset, functions=None):
-        """What saves are checked against: all but the number of iterations, as a dict.
-
-        `functions` is the fingerprint of a word2vec.py and sgd.py that are not this package's.
-        """
-        names = ["dimension", "window", "step", "loss", "seed"]
-        if self.loss == "negative-sampling":
-            names.append("negatives")
-        # Dropping rare words shows in the fingerprint, since that is of the text without them.
-        settings = {"corpus": dataset.fingerprint(), "repeats": dataset.repeats}
-        settings.update((name, getattr(self, name)) for name in names)
-        if self.float32:
-            settings["precision"] = "float32"
-        if functions:
-            settings["functions"] = functions
-        return settings
 
 
 # ------------------------------------------------------------------------------------- options
 def parse_options(arguments=None):
-    """The command line as `Settings` and a namespace of all else; exits with 2 if it is wrong."""
+    """Return the command line as `Options`; exits with status 2 if it is wrong."""
     parser = argparse.ArgumentParser(
         prog="run.py",
         description="Train word vectors by skip-gram on the Stanford Sentiment Treebank, and draw "
         "some of them. Without options this is the assignment's run.",
-        epilog="saved_params_N.npy (V centre vectors, then V outside vectors) and "
-        "saved_state_N.pickle are saved every 5000 iterations and at the end; started again with "
-        "the same options, the run goes on from the last of them, to the same result.",
+        epilog=f"Every {SAVE_EVERY} iterations and at the end it writes a checkpoint: "
+        "saved_params_N.npy (V centre vectors, then V outside vectors) and saved_state_N.pickle. "
+        "The same command resumes from the last checkpoint, and ends with the same vectors. "
+        "words.txt has the word of each row, losses.tsv the losses.",
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,  # what is not given is left to `Settings`
     )
-    count = integer(1)
+    count, path, default = integer(1), {"type": Path, "metavar": "FILE"}, Settings()
 
     option = parser.add_argument_group("text").add_argument
-    option("--corpus", type=Path, metavar="FILE", help="train on a UTF-8 text, a sentence a line")
-    option("--tokenise", action="store_true", help="split punctuation off its words")
-    option("--min-count", type=count, metavar="N", help="drop its words that are rarer (1)")
-    option(
-        "--repeats",
-        type=count,
-        metavar="N",
-        help="of the text before subsampling (30, or as many as keep it below 30 million words)",
-    )
+    option("--corpus", **path, help="train on this UTF-8 text, one sentence per line")
+    option("--tokenise", action="store_true", help="separate punctuation from words")
+    option("--min-count", type=count, metavar="N", help="ignore words rarer than this (default: 1)")
+    option("--repeats", type=count, metavar="N", help="repeat the text N times (default: 30)")
 
     option = parser.add_argument_group("training").add_argument
-    option("--iterations", type=count, metavar="N", help="how many (%(default)s)")
-    option("--dimension", type=count, metavar="D", help="of the vectors (%(default)s)")
-    option("--window", type=integer(1, 2**32), metavar="C", help="words on a side (%(default)s)")
-    option("--negatives", type=count, metavar="K", help="for a word pair (%(default)s)")
-    option("--step", type=positive, help="halved each 20,000 iterations (%(default)s)")
-    option("--loss", choices=textbook.LOSSES, help="(%(default)s)")
-    option("--seed", type=integer(0, 2**32), metavar="N", help="other random numbers")
-    option("--float32", action="store_true", help="single precision: faster, other last digits")
-    option("--textbook", action="store_true", help="by the functions of word2vec.py: in minutes")
+    for name, kind, metavar, what in (
+        ("iterations", count, "N", "number of iterations"),
+        ("dimension", count, "D", "dimension of the word vectors"),
+        ("window", integer(1, 2**32), "C", "the most context words on each side"),
+        ("negatives", count, "K", "negative samples per word pair"),
+        ("step", positive, "STEP", f"learning rate, halved every {ANNEAL_EVERY} iterations"),
+    ):
+        what += f" (default: {getattr(default, name)})"
+        option(f"--{name}", type=kind, metavar=metavar, help=what)
+    option("--loss", choices=LOSSES, help=f"loss function (default: {default.loss})")
+    option("--seed", type=integer(0, 2**32), metavar="N", help="random seed")
+    option("--float32", action="store_true", help="compute in single precision, which is faster")
+    option("--textbook", action="store_true", help="train with word2vec.py itself, in minutes")
 
     option = parser.add_argument_group("results").add_argument
-    option("--output", type=Path, default=".", metavar="FOLDER", help="for saves and pictures (.)")
-    option("--fresh", action="store_true", help="remove all saves in that folder, and start afresh")
-    option("--words", type=Path, metavar="FILE", help="draw the words in this file")
-    option("--loss-curve", action="store_true", help="draw loss_curve.png too")
-    option("--animate", type=Path, metavar="FILE", help="draw the training as a GIF")
-    option(
-        "--export",
-        type=Path,
-        metavar="FILE",
-        help="write the centre vectors as text of word2vec, for gensim and others",
-    )
+    folder = {"type": Path, "metavar": "FOLDER"}
+    option("--output", **folder, help="write checkpoints and pictures here (default: .)")
+    option("--fresh", action="store_true", help="remove the checkpoints there, and train anew")
+    option("--words", **path, help="draw the words in this file")
+    option("--loss-curve", action="store_true", help="draw loss_curve.png, too")
+    option("--animate", **path, help="draw the training as a GIF")
+    option("--export", **path, help="write the centre vectors in word2vec's text format")
     option(
         "--export-projector",
-        type=Path,
-        metavar="FOLDER",
-        help="write vectors.tsv and metadata.tsv for the embedding projector of TensorBoard",
+        **folder,
+        help="write vectors.tsv and metadata.tsv for TensorBoard's embedding projector",
     )
-    option("--overwrite", action="store_true", help="whatever is in the way of an export or GIF")
+    option("--overwrite", action="store_true", help="let exports and GIFs replace any file")
+    option(
+        "--print-every",
+        type=integer(PRINT_EVERY, multiple_of=PRINT_EVERY),
+        metavar="N",
+        help="print the loss every N iterations (default: 500; on a terminal one line is updated)",
+    )
+    option("--no-open", dest="open", action="store_false", help="do not show word_vectors.png")
 
-    names = [field.name for field in fields(Settings)]
-    parser.set_defaults(**{field.name: field.default for field in fields(Settings)})
-    options = parser.parse_args(arguments)
+    given = vars(parser.parse_args(arguments))
+    names = {field.name for field in fields(Settings)} & given.keys()
+    settings = Settings(**{name: given.pop(name) for name in names})
+    options = Options(training=settings, **given)
     for name in ("min_count", "tokenise"):
-        if options.corpus is None and getattr(options, name) != getattr(Settings, name):
+        if settings.corpus is None and getattr(settings, name) != getattr(default, name):
             parser.error(f"argument --{name.replace('_', '-')}: needs --corpus")
-    if options.float32 and options.textbook:
+    if settings.float32 and options.textbook:
         parser.error("argument --float32: word2vec.py computes in double precision")
-    return Settings(**{name: getattr(options, name) for name in names}), options
+    return options
 
 
-def integer(minimum, limit=None):
-    """A type for argparse: an integer from the minimum on, and below the limit if there is one."""
+def integer(minimum, limit=None, multiple_of=1):
+    """Return a type for argparse: an integer from the minimum on, and below the limit if given."""
 
     def integer(text):
         if int(text) < minimum or (limit and int(text) >= limit):
             below = f" and below {limit}" if limit else ""
             raise argparse.ArgumentTypeError(f"must be at least {minimum}{below}, not {text}")
+        if int(text) % multiple_of:
+            raise argparse.ArgumentTypeError(f"must be a multiple of {multiple_of}, not {text}")
         return int(text)
 
     return integer
@@ -165,27 +136,23 @@ def positive(text):
 
 # ------------------------------------------------------------------------------------- text
 def load_dataset(repeats=None):
-    """The dataset, fetched if it is not there, and its name."""
+    """Return the assignment's data, fetched if it is not there."""
     folder = get_datasets.ensure_dataset()
     random.seed(DATA_SEED)
-    dataset = StanfordSentiment(folder, repeats=repeats or 30)
-    if folder == get_datasets.ROTTEN_TOMATOES_FOLDER:
-        return dataset, "Rotten Tomatoes snippets (not the Stanford Sentiment Treebank)"
-    return dataset, "Stanford Sentiment Treebank"
+    return StanfordSentiment(folder, repeats=repeats or 30)
 
 
 def load_text(settings):
-    """The text to train on and its name: `corpus`, or else the dataset."""
+    """Return the `Corpus` to train on: a text of one's own, or the assignment's data."""
     if settings.corpus is None:
         return load_dataset(settings.repeats)
     random.seed(DATA_SEED)
-    text = TextCorpus(
+    return TextCorpus(
         settings.corpus,
         repeats=settings.repeats,
         min_count=settings.min_count,
         tokenise=settings.tokenise,
     )
-    return text, os.fsencode(settings.corpus.name).decode("utf-8", "replace")
 
 
 def check_memory(dataset, settings):
@@ -194,7 +161,7 @@ def check_memory(dataset, settings):
         return
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     D, K, itemsize = settings.dimension, settings.negatives, 8
-    pairs = textbook.BATCH_SIZE * 2 * min(settings.window, dataset.longest_sentence())
+    pairs = BATCH_SIZE * 2 * min(settings.window, dataset.longest_sentence())
     needs = {
         f"vectors of {D:,} numbers for {len(dataset.words):,} words": 2 * len(dataset.words) * D,
         f"the {K:,} negatives of each of {pairs:,} word pairs": pairs * (K + 1) * (D + 4),
@@ -208,93 +175,87 @@ def check_memory(dataset, settings):
 
 
 # ------------------------------------------------------------------------------------- the run
-def run(settings, options):
+def run(options):
     """Do it all: data, training, results."""
-    folder = options.output
-    handed_in.load("word2vec")  # what is wrong with these two is better said at once
-    sgd = handed_in.load("sgd")
-    handed_in.fingerprint()  # before they are changed, for getting the data may take a while
-    with results.output_folder(settings, options), Drawer() as drawer:
-        with Worker() as worker:  # both start up while the data is loaded
-            dataset, name = load_text(settings)
+    settings, folder = options.training, options.output
+    training = Training(settings)  # a file that cannot train is found out before anything starts
+    with results.output_folder(options):
+        with Worker() as worker:  # starts up while the data is loaded
+            dataset = load_text(settings)
             check_memory(dataset, settings)
-            print(f"Training on {name}: {len(dataset.words) - 1:,} words and {dataset.words[-1]}")
-            if settings.float32 and settings.corpus is None:
-                print("In single precision the published numbers are not met")
-            gallery = results.Gallery(dataset, name, settings, options, drawer)
-            with ProgressDisplay(
-                settings.iterations, lines=handed_in.takes_settings(sgd)
-            ) as display:
-                wordVectors = train(
-                    dataset,
-                    settings,
-                    folder,
-                    worker,
-                    lambda progress: (display(progress), gallery(progress)),
-                    options.textbook,
-                    display.log,
-                    partial(make_room, folder, dataset, settings, options, display.log),
-                )
-        gallery.write(wordVectors)
+            print(f"Training on {dataset.name}: {len(dataset.words) - 1:,} words and UNK")
+            if settings.float32 and dataset.is_treebank:
+                print("Note: single precision does not reproduce the published numbers")
+            gallery = results.Gallery(dataset, options)
+            if not gallery.words:
+                print("No picture: no suitable words found; choose some with --words FILE")
+            training.prepare(dataset, worker, options.textbook)
+            make_room(options, dataset)
+            record = checkpoints.Record(folder, dataset.words, settings.iterations)
+            # Another sgd.py prints by itself.
+            every, lines = options.print_every, training.has_our_sgd
+            with ProgressDisplay(settings.iterations, lines, every) as display:
+                wordVectors = training.run(folder, tell(display, record, gallery))
+        paths = gallery.write(wordVectors)
+    if options.open and folder / results.WORDS_PICTURE in paths:
+        show(folder / results.WORDS_PICTURE)
 
 
-def make_room(folder, dataset, settings, options, log):
-    """Remove the saves with `--fresh`; otherwise set those of another text aside for the dataset.
-
-    So what was trained on a stand-in for the treebank is not in its way.
-    """
-    if options.fresh and checkpoints.newest(folder):
-        log(f"Removing {checkpoints.describe(folder)}")
+def make_room(options, dataset):
+    """Remove the checkpoints with --fresh; keep those of a stand-in out of the treebank's way."""
+    folder = options.output
+    if options.fresh:
+        if checkpoints.newest(folder):
+            print(f"Removing {checkpoints.describe(folder)}")
         checkpoints.remove(folder)
-    elif settings.corpus is None and saved_text(folder) not in (None, dataset.fingerprint()):
-        log(f"The saves of another text are kept in {checkpoints.set_aside(folder).resolve()}")
+    elif dataset.is_treebank and checkpoints.read_words(folder) not in (None, dataset.words):
+        aside = checkpoints.set_aside(folder)
+        print(f"Moved the checkpoints of another text to {aside.resolve()}")
 
 
-def saved_text(folder):
-    """The fingerprint of the text that the newest save in a folder is of, or None."""
-    sgd, record = handed_in.load("sgd"), read_record(folder)
-    if record:
-        return record.get("corpus")
-    newest = checkpoints.newest(folder)
-    if newest is None or not handed_in.takes_settings(sgd):
-        return None
-    with contextlib.suppress(sgd.CheckpointError):  # sgd will say what is wrong with it
-        return (sgd.read_checkpoint(folder, newest).settings or {}).get("corpus")
-
-
-def run_with_advice(settings, options):
-    """`run`, with what to do about saves of another run, or after a step that was too large."""
+def run_with_advice(options):
+    """`run`, with what to do about an error in terms of the options."""
     try:
-        run(settings, options)
-    except Exception as error:
-        kind = type(error).__name__ if type(error).__module__ == "sgd" else ""
-        if kind == "CheckpointError":
-            is_disk = isinstance(error.__cause__, OSError)
-            hint = "" if is_disk else f"; {checkpoints.advice(options.output)}"
-            raise UserError(f"{error}{hint}") from error
-        if kind == "DivergenceError":
-            has_saves = checkpoints.newest(options.output) is not None
-            hint = f"; {checkpoints.advice(options.output)}" if has_saves else ""
-            raise UserError(f"{error} with --step{hint}") from error
-        raise
+        run(options)
+    except UserError as error:
+        raise UserError(f"{error}{advice_about(error, options)}") from error
+    except MemoryError as error:
+        advice = "less is needed with smaller --negatives, --dimension, --window or --repeats"
+        raise UserError("; ".join(filter(None, ("out of memory", str(error), advice)))) from error
 
 
-def advice(settings, options):
-    """What becomes of a run that was stopped."""
-    save = None
-    with contextlib.suppress(OSError):  # what matters has been said already
-        save = checkpoints.newest(options.output, settings.iterations)
-    if save is None:
-        return " before the first save"
-    again = "without --fresh" if options.fresh else "the same command"
-    return f"; {again} goes on from {checkpoints.params_file(options.output, save)}"
+def advice_about(error, options):
+    """Return what to do about an error, to be put behind it."""
+    advice = ""
+    if isinstance(error, results.FolderError):
+        advice = "; use --output for another folder"
+    if isinstance(error, results.ForeignFile):
+        advice = "; use --overwrite to replace it"
+    if isinstance(error, Diverged):
+        advice = " (--step)"
+    in_the_way = isinstance(error, (checkpoints.CheckpointsInTheWay, Diverged))
+    if in_the_way and checkpoints.newest(options.output):
+        there = checkpoints.describe(options.output)
+        advice += f"; use --output for another folder, or --fresh to remove {there}"
+    return advice
+
+
+def how_to_resume(options):
+    """Return how a run that was stopped is resumed, to be put behind `stopped`."""
+    newest = None
+    with contextlib.suppress(OSError):
+        newest = checkpoints.newest(options.output, options.training.iterations)
+    if newest is None:
+        return " before the first checkpoint"
+    command = "the same command without --fresh" if options.fresh else "the same command"
+    return f"; {command} resumes from {checkpoints.params_file(options.output, newest)}"
 
 
 def main(arguments=None):
     """Run, and turn what goes wrong into one line and an exit status."""
-    settings, options = parse_options(arguments)
-    action = partial(run_with_advice, settings, options)
-    stopping.run_command("run.py", action, advice=partial(advice, settings, options))
+    options = parse_options(arguments)
+    action = partial(run_with_advice, options)
+    stopping.run_command("run.py", action, advice=partial(how_to_resume, options))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ def load_vectors(path, dataset):
     """Return the `WordVectors` in a text file or a checkpoint; UserError if they cannot be used."""
     if path.suffix == ".npy":
         words = checkpoints.read_words(path.parent) or dataset.words
-        both = np.hstack(split_checkpoint(read_params(path), words, path))
+        hint = "; export its vectors with run.py --export, and use --vectors FILE"
+        both = np.hstack(split_checkpoint(read_params(path), words, path, hint))
         vectors = WordVectors({word: row for row, word in enumerate(words)}, both)
     else:
         vectors = WordVectors(*read_text(path, {*dataset.tokens(), *BRACKETS.values()}))
@@ -217,7 +218,8 @@ def evaluate(options):
     check_outputs(options, paths)
     dataset = StanfordSentiment(ensure_dataset())
     parts, names = load_parts(dataset, options.binary)
-    path = options.vectors or newest_checkpoint([options.output, Path(".")])
+    hint = "; make one with `python run.py`, or use --vectors FILE"
+    path = options.vectors or newest_checkpoint([options.output, Path(".")], hint)
     words = load_vectors(path, dataset)
     result = classify(parts, words)
     noise = np.random.RandomState(RANDOM_SEED).standard_normal(words.vectors.shape)

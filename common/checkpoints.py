@@ -1,7 +1,10 @@
-"""The files that a run leaves in a folder after each 5,000 iterations: their names, which are the
-assignment's, and what can be said of them without `sgd.py`, which may be somebody else's.
+"""The files that a run writes into its folder, without `sgd.py`, which may be somebody else's.
+
+Checkpoints have the assignment's names. `words.txt` and `losses.tsv` beside them say what the rows
+of the vectors stand for, and how the training went.
 """
 
+import json
 import os
 import re
 import statistics
@@ -9,44 +12,51 @@ from pathlib import Path
 
 import numpy as np
 
+from common.assignment import SAVE_EVERY
 from common.files import read_lines, replacing
 from common.progress import duration
 from common.stopping import UserError
 
-WORDS, LOSSES = "words.txt", "losses.tsv"  # what every run of run.py writes beside its checkpoints
-NAME = re.compile(
-    r"saved_(params_[1-9][0-9]*\.npy|state_[1-9][0-9]*\.pickle)(\.tmp)?|saved_settings\.json"
-    r"|words\.txt|losses\.tsv"
+WORDS, LOSSES = "words.txt", "losses.tsv"
+SETTINGS = "saved_settings.json"  # beside the checkpoints of an sgd.py that keeps no settings
+UNKNOWN = "UNK"  # the last word
+PARAMS = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
+NAME = re.compile(  # of these files, and of what a killed run leaves of them
+    rf"({PARAMS.pattern}|saved_state_[1-9][0-9]*\.pickle|{re.escape(SETTINGS)}"
+    rf"|{re.escape(WORDS)}|{re.escape(LOSSES)})(\.[0-9a-f]{{8}})?(\.tmp)?"
 )
 
 
+class CheckpointsInTheWay(UserError):
+    """The checkpoints in a folder are of another run, or none of them can be used."""
+
+
 def params_file(folder, iteration):
-    """Where the parameters of an iteration are saved."""
+    """Return where the parameters of an iteration are saved."""
     return Path(folder) / f"saved_params_{iteration}.npy"
 
 
 def state_file(folder, iteration):
-    """Where the state of `random` after an iteration is saved."""
+    """Return where the state of `random` after an iteration is saved."""
     return Path(folder) / f"saved_state_{iteration}.pickle"
 
 
 def saved_iterations(folder):
-    """The iterations that have a file with parameters, in order; none without the folder."""
+    """Return the iterations that have a file with parameters, in order; none without the folder."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    matches = [re.fullmatch(r"saved_params_([1-9][0-9]*)\.npy", name) for name in names]
-    return sorted(int(match[1]) for match in matches if match)
+    return sorted(int(match[1]) for match in map(PARAMS.fullmatch, names) if match)
 
 
 def newest(folder, most=float("inf")):
-    """The iteration of the newest save that is not beyond `most`, or None."""
+    """Return the iteration of the newest checkpoint that is not beyond `most`, or None."""
     return max((n for n in saved_iterations(folder) if n <= most), default=None)
 
 
 def seconds_to_make(folder):
-    """About how many seconds of training the saves in a folder took; None if one cannot tell.
+    """Return about how many seconds the checkpoints in a folder took; None if one cannot tell.
 
-    From the times of the files: all went at the pace that is usual between two of them. So a night
-    in which the run was stopped does not count. Copies may have the time of the copying only.
+    By the times of the files and the usual pace between two of them, so that a night in which the
+    run was stopped does not count. Copies may have nothing but the time of the copying.
     """
     iterations = saved_iterations(folder)
     times = [params_file(folder, n).stat().st_mtime for n in iterations]
@@ -57,36 +67,28 @@ def seconds_to_make(folder):
 
 
 def describe(folder):
-    """The saves in a folder, and what they took to make."""
+    """Say which checkpoints are in a folder, and how long they took."""
     number, seconds = len(saved_iterations(folder)), seconds_to_make(folder)
     cost = "" if seconds is None else f", about {duration(seconds)} of training"
-    what = f"the {number} saves" if number > 1 else "the save"
+    what = f"the {number} checkpoints" if number > 1 else "the checkpoint"
     return f"{what} in {Path(folder).resolve()} (up to {newest(folder):,}{cost})"
 
 
-def advice(folder):
-    """What to do about saves that are in the way."""
-    return f"use --output for another folder, or --fresh to remove {describe(folder)}"
-
-
 def files(folder):
-    """The files of all saves in a folder, and what killed ones have left, arrays first.
-
-    Without its array, what is left of a save does not count.
-    """
+    """Return all these files in a folder, parameters first: nothing else makes a checkpoint."""
     return [Path(folder) / name for name in sorted(os.listdir(folder)) if NAME.fullmatch(name)]
 
 
 def remove(folder):
-    """Remove all saves in a folder, and what killed ones have left."""
+    """Remove all checkpoints in a folder, with what is beside them."""
     for path in files(folder):
         path.unlink()
 
 
 def set_aside(folder):
-    """Move all saves of a folder into a new folder in it; its path."""
+    """Move all checkpoints of a folder into a new folder in it; returns its path."""
     number = 1
-    while (aside := Path(folder) / f"saves_of_another_text_{number}").exists():
+    while (aside := Path(folder) / f"checkpoints_of_another_text_{number}").exists():
         number += 1
     aside.mkdir()
     for path in files(folder):
@@ -95,14 +97,41 @@ def set_aside(folder):
 
 
 # ------------------------------------------------------------------------------ beside them
+class Record:
+    """Writes the words and the losses beside the checkpoints; called with the progress of `sgd`.
+
+    A resumed run keeps the losses up to where it resumes.
+    """
+
+    def __init__(self, folder, words, iterations):
+        self._folder = Path(folder).absolute()  # an sgd.py may run in another one
+        self._words, self._iterations = words, iterations
+        self._losses = None
+
+    def __call__(self, progress):
+        n = progress.iteration
+        if self._losses is None:
+            write_words(self._folder, self._words)
+            before = read_losses(self._folder)
+            kept = before[before[:, 0] < n + progress.resumed] if before is not None else []
+            self._losses = list(kept)
+        if not progress.resumed:
+            self._losses.append((n, progress.loss, progress.smoothed_loss))
+            if n % SAVE_EVERY == 0 or n == self._iterations:
+                write_losses(self._folder, self._losses)
+
+
 def write_words(folder, words):
     """Write the words of the vectors' rows, one per line: V lines for parameters of 2V rows."""
-    with replacing(Path(folder) / WORDS, "w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{word}\n" for word in words)
+    content = "".join(f"{word}\n" for word in words).encode("utf-8")
+    path = Path(folder) / WORDS
+    if not path.exists() or path.read_bytes() != content:
+        with replacing(path) as file:
+            file.write(content)
 
 
 def read_words(folder):
-    """The words of the vectors' rows, or None if the folder has no `words.txt`."""
+    """Return the words of the vectors' rows, or None if the folder has no `words.txt`."""
     path = Path(folder) / WORDS
     return [word for _, word in read_lines(path, UserError)] if path.exists() else None
 
@@ -115,10 +144,38 @@ def write_losses(folder, losses):
 
 
 def read_losses(folder):
-    """The losses that `write_losses` wrote, (n, 3), or None if there are none that can be read."""
+    """Return the losses that `write_losses` wrote, (n, 3), or None if none can be read."""
     path = Path(folder) / LOSSES
     try:
         rows = [line.split("\t") for _, line in read_lines(path, UserError)]
         return np.array(rows, dtype=np.float64).reshape(-1, 3)
     except (UserError, ValueError):
         return None
+
+
+def read_settings(folder):
+    """Return the settings beside checkpoints that keep none, or None if there are none.
+
+    They are empty, so that no run matches them, if they cannot be read.
+    """
+    try:
+        return dict(json.loads((Path(folder) / SETTINGS).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        return {}
+
+
+def check_settings(folder, settings, keep):
+    """Raise `CheckpointsInTheWay` for checkpoints of other settings, by what is beside them.
+
+    With `keep`, which is for an sgd.py that keeps no settings, these are written there.
+    """
+    path, recorded = Path(folder) / SETTINGS, read_settings(folder)
+    if newest(folder) is None:
+        path.unlink(missing_ok=True)
+    elif recorded != settings and (keep or recorded is not None):
+        raise CheckpointsInTheWay(f"the checkpoints in {folder} are of other files or settings")
+    if keep:
+        with replacing(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(settings, indent=2) + "\n")

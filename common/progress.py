@@ -1,4 +1,4 @@
-"""How a run is going: a line for people, and the loss curve kept for a picture.
+"""How a run is going, for people.
 
 with ProgressDisplay(iterations) as display:
     sgd(f, x0, step, iterations, progress=display)
@@ -7,25 +7,67 @@ with ProgressDisplay(iterations) as display:
 import shutil
 import sys
 import time
+from typing import NamedTuple
 
 from common.stopping import is_terminal
 
+PRINT_EVERY = 500  # iterations from line to line where nobody watches
 REFRESH_EVERY = 0.1  # seconds
 SETTLED_AFTER = 0.5  # seconds, before which the speed says little
 
 
-class ProgressDisplay:
-    """Shows progress: a line for each call; on a terminal one line, written over again and again.
+class Progress(NamedTuple):
+    """What `sgd` tells, for an sgd.py that does not."""
 
-    Used in a `with` statement, at whose end such a line is taken away. With `lines=False`, because
-    somebody else prints them, only that one is shown; what is printed meanwhile goes above it.
+    iteration: int
+    loss: float  # of this iteration
+    smoothed_loss: float
+    resumed: bool = False
+    params: object = None  # x after this iteration
+
+
+class LossCurve(NamedTuple):
+    """The losses of a training, for a picture: three lists of the same length."""
+
+    iterations: list
+    losses: list
+    smoothed: list
+
+
+def tell(*watchers):
+    """Return a function that tells several watchers of the progress, in this order."""
+
+    def progress(progress):
+        for watch in watchers:
+            watch(progress)
+
+    return progress
+
+
+class ProgressDisplay:
+    """Shows progress: on a terminal one line, written over again and again, elsewhere some lines.
+
+    Used in a `with` statement, at whose end the line that is written over is taken away.
+
+    Parameters
+    ----------
+    iterations : int
+        The number of the last one, which always has a line; so has the first that is told.
+    lines : bool
+        False if somebody else prints them: above the line that is written over.
+    every : int, optional
+        Iterations from line to line: on a terminal none by default, elsewhere 500.
+    file : stream, optional
+        Standard output by default.
     """
 
-    def __init__(self, iterations, file=None, lines=True):
+    def __init__(self, iterations, lines=True, every=None, file=None):
         self._iterations = iterations
         self._file = file or sys.stdout
         self._lines = lines
         self._refreshing = is_terminal(self._file)
+        self._every = every or (None if self._refreshing else PRINT_EVERY)
+        self._is_first = self._every is not None
         self._clock = SpeedClock(iterations)
         self._width = 0  # of the line that will be written over
         self._shown = -REFRESH_EVERY
@@ -43,13 +85,22 @@ class ProgressDisplay:
     def __call__(self, progress):
         line = f"iter {progress.iteration}: {plain(progress.smoothed_loss)}"
         if progress.resumed:
-            self.log(f"Going on from the save after iteration {progress.iteration}")
-        if progress.iteration == self._iterations or not self._refreshing:
+            self.log(f"Resuming after iteration {progress.iteration:,}")
+        if self._has_line(progress.iteration):
             if self._lines:
                 self.log(line)
-        elif not progress.resumed and time.monotonic() - self._shown >= REFRESH_EVERY:
+        elif (
+            self._refreshing
+            and not progress.resumed
+            and time.monotonic() - self._shown >= REFRESH_EVERY
+        ):
             self._refresh(line + self._clock.read(progress.iteration))
             self._shown = time.monotonic()
+
+    def _has_line(self, iteration):
+        is_first, self._is_first = self._is_first, False
+        is_due = self._every is not None and iteration % self._every == 0
+        return is_first or is_due or iteration == self._iterations
 
     def _refresh(self, line):
         line = line[: shutil.get_terminal_size().columns - 1]  # a longer one would wrap
@@ -57,12 +108,12 @@ class ProgressDisplay:
         self._width = len(line)
 
     def log(self, line):
-        """Print a line, in the place of one that can be written over."""
+        """Print a line in the place of the one that is written over."""
         self.clear()
         print(line, file=self._file, flush=self._refreshing)
 
     def clear(self):
-        """Take away the line that can be written over."""
+        """Take away the line that is written over."""
         if self._width:
             print(f"\r{' ' * self._width}\r", end="", file=self._file, flush=True)
             self._width = 0
@@ -91,7 +142,7 @@ class SpeedClock:
         self._first = None  # reading: iteration and time
 
     def read(self, iteration):
-        """What to show behind the loss of an iteration; nothing while it would mislead."""
+        """Return what to show behind the loss of an iteration; nothing while it would mislead."""
         now = time.monotonic()
         if self._first is None:
             self._first = iteration, now
@@ -103,26 +154,13 @@ class SpeedClock:
 
 
 def plain(loss):
-    """A loss as the assignment prints it, but for one that diverges, which has too many digits."""
+    """Return a loss as the assignment prints it, or in few digits if it diverges."""
     return f"{loss:f}" if abs(loss) < 1e15 else f"{loss:g}"
 
 
 def duration(seconds):
-    """Seconds as a person says them: 7 s, 3 min, 2 h 5 min."""
+    """Return seconds as a person says them: 7 s, 3 min, 2 h 5 min."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
-class LossCurve:
-    """Keeps the losses that it is told of: three lists of the same length."""
-
-    def __init__(self):
-        self.iterations, self.losses, self.smoothed = [], [], []
-
-    def __call__(self, progress):
-        if not progress.resumed:  # else it repeats what was saved
-            self.iterations.append(progress.iteration)
-            self.losses.append(progress.loss)
-            self.smoothed.append(progress.smoothed_loss)

@@ -8,6 +8,9 @@ Both are the Mersenne Twister of Matsumoto and Nishimura (1998). The same state 
     random.setstate(to_python(bit_generator, random.getstate()))
 """
 
+import contextlib
+import random
+
 import numpy as np
 
 STATE_VERSION = 3  # the version of `random.getstate()` since Python 2.6
@@ -34,3 +37,14 @@ def to_python(bit_generator, state):
     """
     now = bit_generator.state["state"]
     return (STATE_VERSION, (*now["key"].tolist(), now["pos"]), state[2])
+
+
+@contextlib.contextmanager
+def random_restored():
+    """Leave `random` and `numpy.random` at the end of the block as they were at its beginning."""
+    state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)

@@ -1,9 +1,11 @@
-"""What a run leaves in its output folder besides saves: pictures and exports.
+"""What a run leaves in its folder besides checkpoints: pictures and exports.
 
-with output_folder(settings, options):      # fails now rather than after the training
-    gallery = Gallery(dataset, name, settings, options, drawer)
-    ...                                     # train, telling `gallery` of the progress
-    gallery.write(wordVectors)
+with output_folder(options):            # fails now rather than after the training
+    gallery = Gallery(dataset, options)
+    ...                                 # train, telling `gallery` of the progress
+    paths = gallery.write(wordVectors)
+
+`options` are the `training.settings.Options` of the run.
 """
 
 import contextlib
@@ -13,19 +15,34 @@ from functools import partial
 import numpy as np
 
 from common import checkpoints
+from common.assignment import ANNEAL_EVERY, PRINT_EVERY
 from common.files import check_apart, check_writable, read_lines, try_lock
-from common.progress import LossCurve
+from common.progress import LossCurve, Progress
 from common.stopping import UserError
-from common.vectors import PROJECTOR_FILES, is_export, is_projector, write_projector, write_text
+from common.vectors import (
+    PROJECTOR_FILES,
+    is_export,
+    is_projector,
+    read_params,
+    write_projector,
+    write_text,
+)
 from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
 
 WORDS_PICTURE, LOSS_PICTURE = "word_vectors.png", "loss_curve.png"
 LOCK = ".run.lock"
-ANNEAL_EVERY = 20000  # iterations after which the assignment's sgd halves the step
+
+
+class FolderError(UserError):
+    """The output folder cannot be used for this run."""
+
+
+class ForeignFile(UserError):
+    """A file that no run has written is where this one is to write."""
 
 
 @contextlib.contextmanager
-def output_folder(settings, options):
+def output_folder(options):
     """Make the folder, see that all results can be written, and keep other runs out of it."""
     folder = options.output
     with contextlib.ExitStack() as stack:
@@ -33,91 +50,95 @@ def output_folder(settings, options):
             folder.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(open(folder / LOCK, "ab"))
             if not try_lock(lock):
-                where = folder.resolve()
-                raise UserError(f"another run is at work in {where}; wait, or use --output")
-            check_writable(checkpoints.params_file(folder, settings.iterations))
+                raise FolderError(f"another run is at work in {folder.resolve()}")
+            check_writable(checkpoints.params_file(folder, options.training.iterations))
         except OSError as error:
-            raise UserError(f"cannot write to {folder}: {error.strerror}; use --output") from None
-        check_exports(settings, options)
+            raise FolderError(f"cannot write to {folder}: {error.strerror}") from None
+        check_outputs(options)
         yield
 
 
-def check_exports(settings, options):
-    """Raise UserError if an export cannot be written, or would overwrite what is no export.
+def check_outputs(options):
+    """Raise UserError if a file cannot be written, or would replace one that is not like it.
 
     Makes the projector's folder.
     """
-    folder = options.export_projector
+    folder, projector = options.output, options.export_projector
+    words, losses = (folder / name for name in (checkpoints.WORDS, checkpoints.LOSSES))
     exports = [(options.export, is_export), (options.animate, is_gif)]
-    if folder is not None:
-        exports += [(folder / name, lambda _: is_projector(folder)) for name in PROJECTOR_FILES]
+    if projector is not None:
+        exports += [
+            (projector / name, lambda _: is_projector(projector)) for name in PROJECTOR_FILES
+        ]
     exports = [(path, is_ours) for path, is_ours in exports if path is not None]
-    others = [options.output / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)]
-    inputs = [path for path in (settings.corpus, options.words) if path is not None]
+    others = [words, losses, *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK))]
+    inputs = [path for path in (options.training.corpus, options.words) if path is not None]
     try:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+        if projector is not None:
+            projector.mkdir(parents=True, exist_ok=True)
         check_apart([*others, *(path for path, _ in exports)], inputs)
         for path, is_ours in exports:
             check_writable(path)
             check_replaceable(path, is_ours, options.overwrite)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
+    if words.exists() and checkpoints.read_words(folder)[-1:] != [checkpoints.UNKNOWN]:
+        raise FolderError(f"{words} was not written by a run, and is not overwritten")
 
 
-def check_replaceable(path, is_ours, overwrite=False, advice="see --overwrite"):
-    """Raise UserError for the name of a save, and unless told for a file of any other origin."""
+def check_replaceable(path, is_ours, overwrite=False):
+    """Raise UserError for a name of a checkpoint, and unless told for a file of another origin."""
     if checkpoints.NAME.fullmatch(path.name):
-        raise UserError(f"{path} has the name of a save, so it is not overwritten")
+        raise UserError(f"{path} is not overwritten: the name is one of a run's own files")
     if path.exists() and not overwrite and not is_ours(path):
-        raise UserError(f"{path} exists and was not made by this option; {advice}")
+        raise ForeignFile(f"{path} exists, and does not look like an earlier one")
 
 
 def check_json(path):
     """Raise UserError unless JSON can be written to a file, and in the place of nothing else."""
     try:
         check_writable(path)
-        check_replaceable(path, is_json, advice="give another name")
+        check_replaceable(path, is_json)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
+    except ForeignFile as error:
+        raise UserError(f"{error}; give another name") from None
 
 
 def is_json(path):
-    """Whether a file begins as an object in JSON does, or is empty."""
+    """Return whether a file begins as an object in JSON does, or is empty."""
     with open(path, "rb") as file:
         return file.read(1) in (b"{", b"")
 
 
 def is_gif(path):
-    """Whether a file is a GIF."""
+    """Return whether a file is a GIF."""
     with open(path, "rb") as file:
         return file.read(4) == b"GIF8"
 
 
 class Gallery:
-    """The pictures and exports of one run. It is called with what `sgd` tells of its progress."""
+    """The pictures and exports of one run. It is called with the progress of `sgd`.
 
-    def __init__(self, dataset, name, settings, options, drawer):
-        self._dataset, self._drawer = dataset, drawer
-        self._title = title(name, settings)
-        self._settings, self._options = settings, options
-        self._words = words_to_draw(dataset, settings, options)
-        self._curve = LossCurve()
-        self._recorder = None
+    `words` are those that will be drawn; there may be none.
+    """
+
+    def __init__(self, dataset, options):
+        self.words = words_to_draw(dataset, options)
+        self._dataset, self._options = dataset, options
+        self._title = options.training.title(dataset.name)
+        self._recorder, self._has_trained = None, False
         if options.animate:
-            from common.animation import Recorder
-
-            self._recorder = Recorder(self._rows(self._words), settings.iterations)
+            self._recorder = self._new_recorder()
 
     def __call__(self, progress):
-        self._curve(progress)
+        self._has_trained = self._has_trained or not progress.resumed
         if self._recorder is not None:
             self._recorder(progress)
 
     def write(self, wordVectors):
-        """Write all that was asked for, and say where it is."""
-        folder, options = self._options.output, self._options
-        parameters = checkpoints.params_file(folder, self._settings.iterations)
+        """Write all that was asked for and say where it is; returns the paths written."""
+        options, folder = self._options, self._options.output
         jobs = {}
         if options.export or options.export_projector:
             words, vectors = by_frequency(self._dataset, wordVectors)
@@ -127,94 +148,125 @@ class Gallery:
                 for path, write in exports.items()
                 if path is not None
             }
-        if self._words:
-            jobs[folder / WORDS_PICTURE] = partial(self._draw_words, wordVectors, parameters)
+        if self.words:
+            jobs[folder / WORDS_PICTURE] = partial(self._draw_words, wordVectors)
         if options.loss_curve:
-            jobs[folder / LOSS_PICTURE] = self._draw_loss
+            jobs[folder / LOSS_PICTURE] = self._draw_losses
         if options.animate:
             jobs[options.animate] = partial(self._draw_animation, wordVectors)
 
+        parameters, paths = self._parameters(), []
         if parameters.exists():
             print(f"Saved {parameters.resolve()}")
         else:
-            print(f"No {parameters.name}: this sgd.py saves after other iterations")
+            n = options.training.iterations
+            print(f"sgd.py did not save iteration {n:,}, so there is no {parameters.name}")
         for path, write in jobs.items():
             try:
                 written = write(path) is not False
             except Exception as error:  # whatever is wrong with drawing, the training is done
-                problem = f"{path} could not be made: {error!r}"
-                raise UserError(f"the vectors are saved, but {problem}") from error
+                saved = "the vectors are saved, but " if parameters.exists() else ""
+                raise UserError(f"{saved}{path} could not be made: {error!r}") from error
             if written:
                 print(f"Saved {path.resolve()}")
+                paths.append(path)
+        return paths
+
+    def _parameters(self):
+        return checkpoints.params_file(self._options.output, self._options.training.iterations)
 
     def _rows(self, words):
         tokens = self._dataset.tokens()
         return np.array([tokens[word] for word in words], dtype=np.intp)
 
     def _groups(self, wordVectors):
-        """The words by group, in the order of `_words` and their vectors."""
+        """Return the words to draw by the name of their group."""
         if self._options.words is not None:
-            return {"": self._words}
-        if self._settings.corpus is not None:
-            return group_by_clustering(self._words, wordVectors[self._rows(self._words)])
-        present = set(self._words)
+            return {"": self.words}
+        if self._options.training.corpus is not None:
+            return group_by_clustering(self.words, wordVectors[self._rows(self.words)])
+        present = set(self.words)
         groups = {
             name: [word for word in words if word in present]
             for name, words in ASSIGNMENT_WORDS.items()
         }
         return {name: words for name, words in groups.items() if words}
 
-    def _draw_words(self, wordVectors, parameters, path):
+    def _draw_words(self, wordVectors, path):
+        from common.plot import save_word_plot  # matplotlib takes a while, and may be broken
+
         groups = self._groups(wordVectors)
         words = [word for group in groups.values() for word in group]
-        metadata = {}
+        metadata, parameters = {}, self._parameters()
         if parameters.exists():  # for collect_submission.sh: what belongs together
             metadata["Parameters"] = hashlib.sha256(parameters.read_bytes()).hexdigest()
         vectors = wordVectors[self._rows(words)].astype(np.float64)
-        left_out = self._drawer.save_word_plot(path, groups, vectors, self._title, metadata)
+        left_out = save_word_plot(path, groups, vectors, self._title, metadata)
         if left_out:
             some = " ".join(left_out)[:60]
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
 
-    def _draw_loss(self, path):
-        from common.plot import save_loss_curve  # matplotlib takes a while, and may be broken
+    def _draw_losses(self, path):
+        from common.plot import save_loss_curve
 
-        if not self._curve.iterations:
-            print("No loss curve: the run was done already; --fresh does it again")
+        losses = self._losses()
+        if not len(losses):
+            print(f"No loss curve: {self._options.output} has no {checkpoints.LOSSES} of this run")
             return False
-        title, first = self._title, self._curve.iterations[0]
-        if first > 10:
-            title += f"; resumed, so only from iteration {first:,} on"
-        save_loss_curve(path, self._curve, ANNEAL_EVERY, title)
+        iterations = losses[:, 0].astype(int).tolist()
+        title = self._title
+        if iterations[0] > PRINT_EVERY:
+            title += f"; only from iteration {iterations[0]:,} on"
+        curve = LossCurve(iterations, losses[:, 1].tolist(), losses[:, 2].tolist())
+        save_loss_curve(path, curve, ANNEAL_EVERY, title)
+
+    def _losses(self):
+        """Return the losses (n, 3) that are kept in the folder, up to this run's last iteration."""
+        losses = checkpoints.read_losses(self._options.output)
+        if losses is None:
+            return np.empty((0, 3))
+        return losses[losses[:, 0] <= self._options.training.iterations]
 
     def _draw_animation(self, wordVectors, path):
         from common.animation import save_animation
 
-        if not self._curve.iterations:
-            print("No animation: the run was done already; --fresh does it again")
+        recorder = self._recorder if self._has_trained else self._replayed()
+        if not recorder.iterations:
+            print(
+                f"No animation: it is made while the vectors are trained, or from checkpoints with "
+                f"{checkpoints.LOSSES} beside them"
+            )
             return False
         groups = self._groups(wordVectors)
-        order = [self._words.index(word) for words in groups.values() for word in words]
-        self._recorder.reorder(order)
-        save_animation(path, groups, self._recorder, self._title)
+        recorder.reorder([self.words.index(word) for words in groups.values() for word in words])
+        save_animation(path, groups, recorder, self._title)
+
+    def _new_recorder(self):
+        from common.animation import Recorder
+
+        return Recorder(self._rows(self.words), self._options.training.iterations)
+
+    def _replayed(self):
+        """Return a recorder that has seen the checkpoints of a training that was done before."""
+        recorder, folder = self._new_recorder(), self._options.output
+        losses = {int(n): (loss, smoothed) for n, loss, smoothed in self._losses()}
+        numbers = [n for n in checkpoints.saved_iterations(folder) if n in losses]
+        for n in numbers:
+            vectors = read_params(checkpoints.params_file(folder, n))
+            recorder(Progress(n, *losses[n], params=vectors))
+        if numbers:
+            print(
+                f"The animation shows {len(numbers)} checkpoints: the vectors were trained before"
+            )
+        return recorder
 
 
-def title(name, settings):
-    """What a picture is of: the text, the iterations, and what is not as in the assignment."""
-    parts = [name, f"{settings.iterations:,} iterations"]
-    if settings.dimension != type(settings).dimension:
-        parts.append(f"{settings.dimension} dimensions")
-    if settings.step != type(settings).step:
-        parts.append(f"step {settings.step:g}")
-    return ", ".join(parts)
-
-
-def words_to_draw(dataset, settings, options):
-    """The words for the pictures that the text has; says which it has not."""
+def words_to_draw(dataset, options):
+    """Return the words for the pictures that the text has; says which it has not."""
     if options.words is not None:
         lines = [line.lower().split() for _, line in read_lines(options.words, UserError)]
         words = list(dict.fromkeys(word for line in lines for word in line))
-    elif settings.corpus is not None:
+    elif options.training.corpus is not None:
         words = frequent_words(dataset)
     else:
         words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
@@ -224,12 +276,10 @@ def words_to_draw(dataset, settings, options):
         print(f"Not in the text, so not in the picture: {' '.join(missing)}")
     if not present and options.words is not None:
         raise UserError(f"none of the words in {options.words} is in the text")
-    if not present:
-        print("No picture: the text has no words worth drawing; choose some with --words")
     return present
 
 
 def by_frequency(dataset, wordVectors):
-    """All words and their centre vectors, the most frequent first, as word2vec's files have it."""
+    """Return all words and their centre vectors, most frequent first, as word2vec's files do."""
     order = np.argsort(-dataset.frequencies, kind="stable")
     return [dataset.words[i] for i in order], wordVectors[order]

@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SIGNALS = [signal.SIGINT, signal.SIGTERM]  # Ctrl-C, and the request to end
 # The end of the terminal, which Windows does not have, and which `nohup` has ignored
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
@@ -24,7 +25,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_I
 
 
 class UserError(Exception):
-    """What the user can mend: the message is the one line that says what is wrong and what to do.
+    """An error that the user can fix: the message is one line, what is wrong and what to do.
 
     The base of all such errors but those of `sgd.py`, which stands alone.
     """
@@ -56,9 +57,9 @@ def raise_stopped(number, frame):
 
 
 def stop_again(unraisable):
-    """As `sys.unraisablehook`: a `Stopped` that Python cannot raise where it is comes a bit later.
+    """As `sys.unraisablehook`, raise a `Stopped` again that Python has swallowed.
 
-    In a `__del__` or a callback, as the import of modules has them, it would be lost.
+    It does so in a `__del__` or in a callback, as the import of modules has them.
     """
     if isinstance(unraisable.exc_value, Stopped):
         number = unraisable.exc_value.status - 128
@@ -78,10 +79,10 @@ def handle_signals(handler):
 
 
 def exit_when_signalled(name):
-    """From now on, a signal ends the process at once, if it is there for the command of this name.
+    """From now on, a signal ends the process at once, and a missing package is one line.
 
-    It is not where `%run` of IPython runs a command: that process lives on. A missing package is a
-    line from now on, too.
+    This holds if the process was started to run the command of this name. With `%run` of IPython it
+    was not, and lives on.
     """
     if any(os.path.basename(os.path.normpath(argument)) == name for argument in sys.orig_argv):
         handle_signals(EndProcess(name))
@@ -91,7 +92,10 @@ def exit_when_signalled(name):
 def say_what_is_missing(name, kind, error, traceback):
     """Say which package a command lacks, as `sys.excepthook`, which shows all else as it does."""
     if issubclass(kind, ModuleNotFoundError):
-        say(f"{name}: {error}; `make run` installs what is needed, and .venv/bin/python has it")
+        advice = "`pip install -r requirements.txt` installs what is needed"
+        if os.path.exists(os.path.join(ROOT, "Makefile")):  # the starter has none
+            advice = "`make run` installs what is needed, and .venv/bin/python has it"
+        say(f"{name}: {error}; {advice}")
     else:
         sys.__excepthook__(kind, error, traceback)
 
@@ -108,7 +112,7 @@ def say(line):
 
 
 def drop_failing_output():
-    """Let what is still to come on standard output go nowhere, if it cannot be written."""
+    """Discard the rest of standard output if it cannot be written."""
     if sys.stdout is None:
         return
     try:
@@ -140,7 +144,7 @@ def run_command(name, action, advice=lambda: ""):
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except MemoryError as error:
-        sys.exit(f"{name}: out of memory: {error}")
+        sys.exit(f"{name}: out of memory{str(error) and ': '}{error}")
     except OSError as error:  # perhaps of a full disk under our output
         drop_failing_output()
         sys.exit(f"{name}: {error}")

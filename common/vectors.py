@@ -1,48 +1,63 @@
-"""Word vectors in files: checkpoints of `sgd`, text of word2vec and GloVe, the embedding projector.
+"""Word vectors in files: checkpoints, text of word2vec and GloVe, TensorBoard's projector.
 
 from common.vectors import read_text
 index, vectors = read_text("glove.6B.50d.txt")
 vectors[index["film"]]              # (50,)
 """
 
+import contextlib
+import gzip
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from common import checkpoints
-from common.files import read_lines, replacing
+from common.files import open_binary, read_lines, replacing
 from common.stopping import UserError
 
 HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
+WITH_GENSIM = "gensim can load it, and its save_word2vec_format(NEW) writes text"
+OTHER_FORMATS = {  # first bytes -> what the file is, and what to do
+    b"PK\x03\x04": "a .zip or .npz archive; unpack the text that is in it",
+    b"BZh": "packed by bzip2; unpack it with bunzip2",
+    b"\xfd7zXZ\0": "packed by xz; unpack it with unxz",
+    b"\x93NUMPY": "an array of NumPy; a checkpoint has a name that ends with .npy",
+    b"\xff\xfe\0\0": "UTF-32; UTF-8 is needed: iconv -f UTF-32 -t UTF-8 FILE > NEW",
+    b"\0\0\xfe\xff": "UTF-32; UTF-8 is needed: iconv -f UTF-32 -t UTF-8 FILE > NEW",
+    b"\x80": f"a pickle, perhaps of gensim's own format; {WITH_GENSIM}",
+}
 
 
 class VectorsError(UserError):
-    """A file that does not hold word vectors; the message says why, and in which line."""
+    """A file has no word vectors that can be read; the message says why, and in which line."""
 
 
 # ------------------------------------------------------------------------------------- reading
 def read_text(path, wanted=None):
-    """Word -> row, and the vectors (n, D), of a text file.
+    """Return word -> row (a dict), and the vectors (n, D), of a text file.
 
     Each line is a word and D numbers with single spaces between them. The text format of word2vec
-    has a first line with the number of words and D, that of GloVe has none. Of a word that is there
-    twice, the first line counts. All lines are checked, whatever is wanted.
+    has a first line with the number of words and D; GloVe's format has none. If a word is there
+    twice, its first line counts. All lines are checked, whether they are wanted or not.
 
     Parameters
     ----------
     path : str or Path
-        The file, in UTF-8.
+        The file, in UTF-8; if its name ends with .gz, it is unpacked on the way.
     wanted : container of str, optional
         Keep these words only.
 
     Raises
     ------
     VectorsError
-        The file cannot be read; a line is not UTF-8, has more or fewer numbers than the others, or
-        something that is not a finite number; the file does not have the words it promises.
+        The file cannot be read or has another format; a line is not UTF-8, has no word, has more
+        or fewer numbers than the others, or something that is not a finite number; the header
+        gives another number of words.
     """
+    check_format(path)
     index, vectors = {}, []
     promised = width = None
     count = 0
@@ -62,14 +77,36 @@ def read_text(path, wanted=None):
                 index[word] = len(index)
                 vectors.append(vector)
     if count != (count if promised is None else promised):
-        raise VectorsError(f"{path}, line 1: promises {promised} words, but there are {count}")
+        raise VectorsError(
+            f"{path}, line 1: the header says {promised} words, but the file has {count}"
+        )
     if count == 0:
         raise VectorsError(f"{path} has no vectors")
     return index, np.array(vectors).reshape(-1, width)
 
 
+def check_format(path):
+    """Raise `VectorsError` if a file has another known format than text: its name, what to do."""
+    head = b""
+    # `read_lines` will tell these errors.
+    with contextlib.suppress(OSError, EOFError, zlib.error), open_binary(path) as file:
+        head = file.read(4096)
+    for magic, what in OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise VectorsError(f"{path} is {what}")
+    first, _, rest = head.partition(b"\n")
+    number = (rest.partition(b" ")[2].split() or [b""])[0]  # if it is text, the first word's first
+    is_binary = not number.isascii() or b"\0" in number
+    if HEADER.fullmatch(first.decode("latin-1")) and is_binary:
+        raise VectorsError(f"{path} is in the binary format of word2vec; {WITH_GENSIM}")
+
+
 def parse_line(line, width):
-    """The word of a line and its numbers (width,); ValueError if there are more or fewer."""
+    """Return the word of a line and its numbers (width,); ValueError if it has no such line."""
+    if "\t" in line:
+        raise ValueError("a tab; words and numbers need single spaces: tr '\\t' ' ' < FILE > NEW")
+    if line.startswith(" "):
+        raise ValueError("no word before the first space")
     fields = line.split(" ")
     begin = len(fields) - width
     # Words may have spaces: some files of GloVe have ". . ." and "at name@domain.com".
@@ -83,7 +120,7 @@ def parse_line(line, width):
 
 
 def is_number(text):
-    """Whether a text can be read as a number."""
+    """Tell whether a text can be read as a number."""
     try:
         float(text)
     except ValueError:
@@ -92,15 +129,15 @@ def is_number(text):
 
 
 def read_params(path):
-    """The word vectors (2V, D) of a `saved_params_N.npy`: V centre vectors, then V outside vectors.
+    """Return the word vectors (2V, D) of a `saved_params_N.npy`: V centre, then V outside vectors.
 
-    Raises `VectorsError` for a file that cannot be read and for anything else in it.
+    Raises `VectorsError` for a file that cannot be read or contains anything else.
     """
     try:
         vectors = np.load(path, allow_pickle=False)
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror or error}") from None
-    except Exception as error:  # numpy raises whatever broken bytes lead it to
+    except Exception as error:  # NumPy raises many kinds of errors for broken bytes
         raise VectorsError(f"{path} is not an array saved by sgd.py: {error}") from None
     if not isinstance(vectors, np.ndarray) or vectors.dtype.kind != "f" or vectors.ndim != 2:
         raise VectorsError(f"{path} is not a matrix of floating-point numbers")
@@ -112,41 +149,37 @@ def read_params(path):
     return vectors.astype(np.float64)
 
 
-def newest_checkpoint(folders):
-    """The `saved_params_N.npy` of the highest N in the first of some folders that has any.
+def newest_checkpoint(folders, hint=""):
+    """Return the `saved_params_N.npy` of the highest N in the first folder that has any.
 
-    Raises `VectorsError` if none has, or if one cannot be looked into.
+    Raises `VectorsError` if none has, with the hint what to do, or if a folder cannot be read.
     """
     for folder in folders:
         try:
             newest = checkpoints.newest(folder)
         except OSError as error:
-            raise VectorsError(f"cannot look for saves in {folder}: {error.strerror}") from None
+            raise VectorsError(f"cannot read the folder {folder}: {error.strerror}") from None
         if newest is not None:
             return checkpoints.params_file(folder, newest)
-    raise VectorsError(
-        f"no saved_params_N.npy in {Path(folders[0]).resolve()}: make one with `python run.py`, or "
-        "give vectors with --vectors FILE"
-    )
+    raise VectorsError(f"no saved_params_N.npy in {Path(folders[0]).resolve()}{hint}")
 
 
-def split_checkpoint(wordVectors, words, path):
-    """The centre vectors and the outside vectors, (V, D) each, of (2V, D) for these V words.
+def split_checkpoint(wordVectors, words, path, hint=""):
+    """Return the centre vectors and the outside vectors, (V, D) each, of (2V, D) for V words.
 
-    Raises `VectorsError` if they are of another number of words.
+    Raises `VectorsError`, with the hint what to do, if they belong to another number of words.
     """
     V = len(words)
     if len(wordVectors) != 2 * V:
         raise VectorsError(
-            f"{path} has the vectors of {len(wordVectors) // 2:,} words, but the sentences here "
-            f"have {V:,}: it was trained on another text; train on this one with run.py, or export "
-            "the vectors with run.py --export and give them with --vectors"
+            f"{path} has the vectors of {len(wordVectors) // 2:,} words, not of the {V:,} words "
+            f"here: it was trained on another text{hint}"
         )
     return wordVectors[:V], wordVectors[V:]
 
 
 def is_export(path):
-    """Whether a file begins as `write_text` begins it: with two numbers, then a word's vector."""
+    """Tell whether a file begins as `write_text` begins it: two numbers, then a word's vector."""
     try:
         lines = read_lines(path, VectorsError)
         header = HEADER.fullmatch(next(lines, (1, ""))[1])
@@ -156,7 +189,7 @@ def is_export(path):
 
 
 def is_projector(folder):
-    """Whether two files in a folder begin as `write_projector` begins them."""
+    """Tell whether two files in a folder begin as `write_projector` begins them."""
     try:
         vector, word = (
             next(read_lines(Path(folder) / name, VectorsError), (1, ""))[1]
@@ -169,17 +202,23 @@ def is_projector(folder):
 
 # ------------------------------------------------------------------------------------- writing
 def write_text(path, words, vectors):
-    """Write vectors (n, D) in the text format of word2vec, with all their digits."""
-    with replacing(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(f"{len(words)} {vectors.shape[1]}\n")
+    """Write vectors (n, D) in the text format of word2vec, with all their digits.
+
+    The file is packed if its name ends with .gz, as gensim does.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(replacing(path))
+        if str(path).endswith(".gz"):
+            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+        file.write(f"{len(words)} {vectors.shape[1]}\n".encode())
         for word, line in zip(words, lines_of(words, vectors, " ")):
-            file.write(f"{word} {line}\n")
+            file.write(f"{word} {line}\n".encode())
 
 
 def write_projector(folder, words, vectors):
     """Write the two files that the embedding projector of TensorBoard loads.
 
-    `vectors.tsv` has a vector a line, `metadata.tsv` its word: a single column, so no header.
+    `vectors.tsv` has a vector per line, `metadata.tsv` its word: a single column without a header.
     """
     vectors_file, words_file = (Path(folder) / name for name in PROJECTOR_FILES)
     with replacing(vectors_file, "w", encoding="utf-8", newline="\n") as file:
@@ -189,9 +228,9 @@ def write_projector(folder, words, vectors):
 
 
 def lines_of(words, vectors, separator):
-    """The numbers of each vector as the shortest text that is read back as the same.
+    """Yield the numbers of each vector as the shortest text that is read back as the same.
 
-    Raises ValueError for a word that would not be read back: it is empty or has white space in it.
+    Raises ValueError for a word that would not be read back: one that is empty or has white space.
     """
     for word, vector in zip(words, vectors):
         if word.split() != [word]:

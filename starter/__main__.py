@@ -1,22 +1,26 @@
 """Write starter.zip: the assignment as a student gets it, made from this package's own files.
 
-    make starter                        # or, in an environment with NumPy or without:
+    make starter                        # or, without any package installed:
     python starter                      # starter.zip in the project's folder
     python starter --output FILE.zip
 
-In word2vec.py and sgd.py the bodies of the functions to be written are taken out and marked the
-course's way, and of their docstrings the derivations. Nothing here is kept by hand but README.md.
+The functions to be written lose their bodies and the derivations in their docstrings, and get the
+course's marks in return. README.md is the only file that is kept by hand.
 """
 
 import argparse
 import ast
-import os
 import sys
 import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))  # Python puts this folder there, not the project's
+
+from common.files import replacing  # noqa: E402
+from common.stopping import UserError, run_command  # noqa: E402
+
 TO_BE_WRITTEN = {
     "word2vec.py": (
         "sigmoid",
@@ -42,13 +46,13 @@ LEFT_OUT = ("training/fast/vectorised.py",)  # the mathematics of a whole miniba
 
 
 def take_out(source, names):
-    """A file's text without the bodies of these functions; ValueError if one is not there."""
+    """Return a file's text without the bodies of these functions; UserError if one is missing."""
     functions = {
         node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
     }
     missing = [name for name in names if name not in functions]
     if missing:
-        raise ValueError(f"no function {', '.join(missing)}")
+        raise UserError(f"there is no function {', '.join(missing)}")
     lines = source.splitlines()
     for node in sorted((functions[name] for name in names), key=lambda node: -node.lineno):
         docstring = node.body[0]
@@ -64,7 +68,7 @@ def take_out(source, names):
 
 
 def without_derivation(docstring):
-    """Of a docstring's lines, the summary, and all from the line `Parameters` on."""
+    """Return a docstring's lines without those between its summary and the line `Parameters`."""
     if len(docstring) == 1:
         return docstring
     marks = [i for i, line in enumerate(docstring) if line.strip() == "Parameters"]
@@ -74,7 +78,7 @@ def without_derivation(docstring):
 
 
 def contents():
-    """Name in the archive -> its text, as bytes."""
+    """Return the files of the archive: name -> bytes."""
     texts = {"README.md": (HERE / "README.md").read_bytes()}
     for name, functions in TO_BE_WRITTEN.items():
         source = (ROOT / name).read_text(encoding="utf-8")
@@ -82,7 +86,7 @@ def contents():
     for pattern in AS_THEY_ARE:
         paths = sorted(ROOT.glob(pattern))
         if not paths:
-            raise ValueError(f"there is no {pattern}")
+            raise UserError(f"there is no {pattern}")
         for path in paths:
             name = path.relative_to(ROOT).as_posix()
             if name not in LEFT_OUT:
@@ -91,19 +95,14 @@ def contents():
 
 
 def write_zip(path):
-    """Write the archive in one step; the names in it, below a folder of the archive's name."""
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+    """Write the archive, with one folder of its own name in it; return the names of its files."""
     texts = contents()
-    try:
-        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, text in texts.items():
-                info = zipfile.ZipInfo(f"{path.stem}/{name}")  # of 1980: the same each time
-                info.compress_type = zipfile.ZIP_DEFLATED
-                info.external_attr = (0o100755 if name.endswith(".sh") else 0o100644) << 16
-                archive.writestr(info, text)
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, text in texts.items():
+            info = zipfile.ZipInfo(f"{path.stem}/{name}")  # of 1980: the same each time
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (0o100755 if name.endswith(".sh") else 0o100644) << 16
+            archive.writestr(info, text)
     return list(texts)
 
 
@@ -112,12 +111,9 @@ def main():
     parser = argparse.ArgumentParser(prog="starter", description="Write the assignment's starter.")
     parser.add_argument("--output", type=Path, default=ROOT / "starter.zip", metavar="FILE")
     output = parser.parse_args().output
-    try:
-        names = write_zip(output)
-    except (OSError, ValueError) as error:
-        sys.exit(f"starter: {error}")
+    names = write_zip(output)
     print(f"{output}: {len(names)} files, {output.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    run_command("starter", main)

@@ -1,41 +1,31 @@
-"""What `sh collect_submission.sh` packs, and when it refuses to.
-
-python -m pytest tests/test_collect_submission.py
-"""
+"""What `sh collect_submission.sh` packs, and when it refuses to."""
 
 import hashlib
+import io
 import os
+import re
 import shutil
-import struct
 import subprocess
 import sys
 import zipfile
-import zlib
 
 import pytest
 from conftest import ROOT, run_python
+from PIL import Image, PngImagePlugin
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 
-KEY = "Parameters"
 PARAMS = bytes(10_000)
 
 
-def png(**texts):
-    """The chunks of a PNG picture of one pixel, with texts."""
-    chunks = [(b"IHDR", struct.pack(">2I5B", 1, 1, 8, 0, 0, 0, 0))]
-    for keyword, text in texts.items():
-        chunks.append((b"tEXt", keyword.encode() + b"\0" + text.encode()))
-    chunks += [(b"IDAT", zlib.compress(bytes(2))), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
-
-
-def png_of(params):
-    """A picture that says it was drawn from the file of these bytes."""
-    return png(Software="ours", **{KEY: hashlib.sha256(params).hexdigest()})
+def png(params=None):
+    """Return a PNG picture, which may say that it was drawn from a file with these bytes."""
+    texts = PngImagePlugin.PngInfo()
+    if params is not None:
+        texts.add_text("Parameters", hashlib.sha256(params).hexdigest())
+    file = io.BytesIO()
+    Image.new("L", (1, 1)).save(file, "PNG", pnginfo=texts)
+    return file.getvalue()
 
 
 FILES = {
@@ -50,7 +40,7 @@ FILES = {
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with all that is to be packed, and much that is not, in an odd path."""
+    """A project with all that should be packed, and much that should not, in an odd path."""
     folder = tmp_path / 'it\'s a "project"'
     for name, content in FILES.items():
         write(folder / name, content)
@@ -64,214 +54,140 @@ def project(tmp_path):
 
 
 def write(path, content, age=0):
-    """A file that was last written so many seconds before the others."""
+    """Write a file, last modified so many seconds before the others."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     os.utime(path, (1_700_000_000 - age,) * 2)
 
 
 def collect(project, *arguments, sh="sh", cwd="/", **environment):
-    """Status, output and errors of the script, started from another folder."""
-    command = [shutil.which(sh), str(project / "collect_submission.sh"), *arguments]
+    """Run the script from another folder: status, output and errors."""
+    command = [shutil.which(sh), str(project / "collect_submission.sh"), *map(str, arguments)]
     env = {**os.environ, **environment}
     result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=30)
     return result.returncode, result.stdout, result.stderr
 
 
-def contents(project):
-    """Name -> content of assignment2.zip, no name twice."""
+def packed(project):
+    """Return name -> content of assignment2.zip, which must be the only archive there."""
+    assert [path.name for path in project.iterdir() if ".zip" in path.name] == ["assignment2.zip"]
     with zipfile.ZipFile(project / "assignment2.zip") as archive:
-        names = archive.namelist()
-        assert len(set(names)) == len(names)
-        return {name: archive.read(name) for name in names}
+        assert len(set(archive.namelist())) == len(archive.namelist())
+        assert all(info.external_attr >> 16 & 0o170111 == 0o100000 for info in archive.infolist())
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
-def zips(project):
-    return sorted(path.name for path in project.iterdir() if ".zip" in path.name)
+def refusal(project, *arguments):
+    """Return what the script says, a line for each fault, when it refuses and leaves nothing."""
+    before = {path for path in project.iterdir() if ".zip" in path.name}
+    code, out, err = collect(project, *arguments)
+    assert (code, out) == (1, "")
+    assert {path for path in project.iterdir() if ".zip" in path.name} == before
+    start = "collect_submission.sh: nothing written: "
+    assert all(line.startswith(start) for line in err.splitlines())
+    return err.replace(start, "").splitlines()
 
 
+# ------------------------------------------------------------------------------------- packed
 @pytest.mark.parametrize("sh", [name for name in ("dash", "bash") if shutil.which(name)])
-def test_zip_holds_code_plot_and_parameters_at_its_root(project, sh):
+def test_the_zip_holds_code_picture_and_parameters_and_they_are_listed(project, sh):
+    write(project / "assignment2.zip", b"old")
     code, out, err = collect(project, sh=sh)
     assert (code, err) == (0, "")
-    assert contents(project) == FILES
-    assert zips(project) == ["assignment2.zip"]
-
-
-def test_what_is_in_it_is_printed_with_sizes_and_the_hint_comes_last(project):
-    assert "Grade it" not in collect(project)[1]  # by what is not there
+    assert packed(project) == FILES
+    assert all(f"{len(content):,}  {name}\n" in out for name, content in FILES.items())
+    assert "autograder" not in out  # it is not there
     (project / "autograder").mkdir()
-    out = collect(project)[1]
-    for name, content in FILES.items():
-        assert f"{len(content):,}  {name}\n" in out
-    assert out.endswith("\n\nGrade it: python autograder assignment2.zip\n")
+    assert collect(project)[1].endswith("python autograder assignment2.zip\n")
 
 
-def test_no_folders_and_no_execute_bits_appear(project):
-    (project / "sgd.py").chmod(0o640)
-    collect(project)
-    with zipfile.ZipFile(project / "assignment2.zip") as archive:
-        modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
-    assert modes["sgd.py"] == 0o100640
-    assert all(mode & 0o170111 == 0o100000 for mode in modes.values())
-
-
-@pytest.mark.parametrize(
-    "missing",
-    [
-        *(
-            pytest.param([n], marks=pytest.mark.thorough)
-            for n in ("sgd.py", "saved_params_40000.npy")
-        ),
-        list(FILES),
-    ],
-    ids=lambda names: "+".join(names),
-)
-def test_missing_files_are_all_named_and_the_old_zip_stays(project, missing):
-    write(project / "assignment2.zip", b"old")
-    for name in missing:
-        (project / name).unlink()
-    code, out, err = collect(project)
-    assert (code, out) == (1, "")
-    lines = err.splitlines()
-    assert all(line.startswith("collect_submission.sh: nothing written: no ") for line in lines)
-    assert {line.split()[4] for line in lines} == set(missing) - {"extra.py"}
-    assert ("python run.py" in err) == any(not name.endswith(".py") for name in missing)
-    assert zips(project) == ["assignment2.zip"]
-    assert (project / "assignment2.zip").read_bytes() == b"old"
-
-
-def test_a_folder_is_no_substitute_for_a_file(project):
-    (project / "word_vectors.png").unlink()
-    (project / "word_vectors.png").mkdir()
-    code, _, err = collect(project)
-    assert code == 1 and "word_vectors.png" in err and zips(project) == []
-
-
-def test_old_zip_is_replaced(project):
-    assert collect(project)[0] == 0
-    (project / "extra.py").unlink()
-    assert collect(project)[0] == 0
-    assert "extra.py" not in contents(project)
-
-
-def test_failure_while_writing_is_one_line_and_leaves_nothing(project):
-    (project / "assignment2.zip").mkdir()  # in the way of the new zip, even for root
-    code, _, err = collect(project)
-    assert code == 1 and err.startswith("collect_submission.sh: nothing written:")
-    assert err.count("\n") == 1
-    assert zips(project) == ["assignment2.zip"]
-
-
-def test_outputs_may_lie_in_another_folder(project, tmp_path):
-    """They win over outputs of an older run beside the code; code there is not packed."""
-    outputs = tmp_path / "my run"
+def test_pictures_and_parameters_may_lie_in_another_folder(project, tmp_path):
+    """They win over those of an older run beside the code; code there is not packed."""
     fresh = {"word_vectors.png": png(), "more.png": png(), "saved_params_40000.npy": b"new"}
     for name, content in {**fresh, "sgd.py": b"not the code"}.items():
-        write(outputs / name, content)
-    code, _, err = collect(project, "my run", cwd=tmp_path)
-    assert (code, err) == (0, "")
-    assert contents(project) == {**FILES, **fresh}
+        write(tmp_path / "my run" / name, content)
+    assert collect(project, "my run", cwd=tmp_path)[0] == 0
+    assert packed(project) == {**FILES, **fresh}
 
 
-def test_missing_outputs_are_looked_for_in_that_folder_only(project):
-    code, _, err = collect(project, "/no such folder")
-    assert code == 1
-    assert err == "collect_submission.sh: nothing written: there is no folder /no such folder\n"
-    code, _, err = collect(project, project / "utils")
-    assert code == 1 and err.count("\n") == 2 and f"{project / 'utils'}; python run.py makes" in err
-
-
-def refusal(project):
-    """What the script says, in a line, when it refuses what lies there."""
-    code, out, err = collect(project)
-    assert (code, out, zips(project)) == (1, "", [])
-    assert err.count("\n") == 1
-    start = f"collect_submission.sh: nothing written: {project}/"
-    assert err.startswith(start)
-    return err[len(start) : -1]
-
-
-def test_a_picture_older_than_the_parameters_is_refused(project):
-    write(project / "word_vectors.png", png(), age=1)
-    assert refusal(project) == (
-        "word_vectors.png is older than saved_params_40000.npy; python run.py draws it again"
-    )
-    write(project / "word_vectors.png", png(), age=-1)
-    assert collect(project)[0] == 0
-
-
-def test_a_picture_of_another_run_is_refused_though_it_is_newer(project):
-    write(project / "word_vectors.png", png_of(b"20,000 iterations"), age=-1)
-    assert refusal(project) == (
-        "word_vectors.png was drawn from other parameters than those in saved_params_40000.npy; "
-        "python run.py draws it again"
-    )
-
-
-def test_a_picture_that_says_it_is_of_this_run_may_have_any_time(project):
-    """Copying and unpacking may change times."""
-    write(project / "word_vectors.png", png_of(PARAMS), age=1000)
-    assert collect(project)[0] == 0
-
-
-def test_other_pictures_are_refused_only_if_they_say_that_they_are_of_another_run(project):
-    write(project / "loss_curve.png", png(), age=1000)
-    assert collect(project)[0] == 0
-    (project / "assignment2.zip").unlink()
-    write(project / "loss_curve.png", png_of(b"another run"))
-    assert refusal(project) == (
-        "loss_curve.png was drawn from other parameters than those in saved_params_40000.npy; "
-        "remove it"
-    )
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(pytest.param(c, marks=pytest.mark.thorough) for c in (b"", b"GIF89a" + png()[6:])),
-        png_of(PARAMS)[:-1],
-    ],
-)
-def test_what_is_no_whole_picture_is_refused(project, content):
-    write(project / "word_vectors.png", content)
-    assert refusal(project).startswith("word_vectors.png is no PNG picture, or only a part of one")
-
-
-@pytest.mark.thorough
-def test_what_run_py_leaves_behind_is_understood(project, tmp_path):
-    """Its picture names the parameters that it was drawn from."""
-    lines = (" ".join(f"w{20 * i + j}" for j in range(20)) for i in range(50))
-    (tmp_path / "text.txt").write_text("\n".join(lines), "utf-8")
-    (tmp_path / "words.txt").write_text("w1 w2 w3", "utf-8")
-    options = ["--corpus", "text.txt", "--words", "words.txt", "--output", "run"]
-    run = run_python(ROOT / "run.py", *options, "--iterations", "2", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    shutil.copy(tmp_path / "run" / "word_vectors.png", project)
-    assert "was drawn from other parameters" in refusal(project)
-    shutil.copy(tmp_path / "run" / "saved_params_2.npy", project / "saved_params_40000.npy")
-    os.utime(project / "word_vectors.png", (0, 0))
-    assert collect(project)[0] == 0
-
-
-@pytest.mark.parametrize("arguments", [("a", "b"), ("--help",), ("",)])
-def test_usage(project, arguments):
-    code, _, err = collect(project, *arguments)
-    assert code == 2 and err == "usage: sh collect_submission.sh [FOLDER]\n"
-
-
-def test_modules_of_the_submission_do_not_shadow_the_library(project):
+def test_modules_of_the_submission_do_not_replace_the_librarys(project):
     write(project / "zipfile.py", b"raise SystemExit('shadowed')\n")
     assert collect(project, cwd=project, PYTHONPATH=str(project))[0] == 0
 
 
-def test_no_tools_are_needed(project, tmp_path):
+def test_no_tool_is_needed_but_python(project, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "python3").symlink_to(sys.executable)
     (tools / "dirname").symlink_to(shutil.which("dirname"))
     assert collect(project, PATH=str(tools), LC_ALL="C", PYTHONUTF8="0")[0] == 0
-    assert contents(project) == FILES
+    assert packed(project) == FILES
     (tools / "python3").unlink()
     code, _, err = collect(project, PATH=str(tools))
-    assert code == 1 and "needs Python 3.10" in err
+    assert code == 1 and "Python 3.10" in err
+
+
+# ------------------------------------------------------------------------------------- refused
+@pytest.mark.parametrize("missing", [["sgd.py"], ["saved_params_40000.npy"], list(FILES)])
+def test_missing_files_are_all_named_and_an_old_zip_stays(project, missing):
+    write(project / "assignment2.zip", b"old")
+    for name in missing:
+        (project / name).unlink()
+    lines = refusal(project)
+    assert {line.split()[1] for line in lines} == set(missing) - {"extra.py"}
+    assert all(("run.py makes it" in line) == ("40000" in line or "png" in line) for line in lines)
+    assert (project / "assignment2.zip").read_bytes() == b"old"
+
+
+def test_what_is_in_the_way_or_missing_is_one_line(project):
+    assert refusal(project, "/no such folder") == ["there is no folder /no such folder"]
+    assert len(refusal(project, project / "utils")) == 2  # neither output is looked for elsewhere
+    (project / "assignment2.zip").mkdir()  # not to be replaced, even by root
+    assert len(refusal(project)) == 1
+    (project / "word_vectors.png").unlink()
+    (project / "word_vectors.png").mkdir()
+    assert "no word_vectors.png" in refusal(project)[0]
+
+
+def test_other_arguments_get_the_usage(project):
+    for arguments in ("a", "b"), ("--help",), ("",):
+        code, _, err = collect(project, *arguments)
+        assert code == 2 and err == "usage: sh collect_submission.sh [FOLDER]\n"
+
+
+@pytest.mark.parametrize(
+    "name, content, age, said",
+    [
+        ("word_vectors.png", png(), -1, None),
+        ("word_vectors.png", png(), 1, "is older than saved_params_40000.npy.*run.py draws it"),
+        ("word_vectors.png", png(b"another run"), -1, "other parameters.*run.py draws it"),
+        ("word_vectors.png", png(PARAMS), 1000, None),  # copying and unpacking change times
+        ("word_vectors.png", png(PARAMS)[:-1], 0, "not a complete PNG"),
+        ("word_vectors.png", b"GIF89a" + png()[6:], 0, "not a complete PNG"),
+        ("word_vectors.png", b"", 0, "not a complete PNG"),
+        ("loss_curve.png", png(), 1000, None),
+        ("loss_curve.png", png(b"another run"), 0, "other parameters.*remove it"),
+    ],
+)
+def test_pictures_of_other_parameters_are_refused(project, name, content, age, said):
+    write(project / name, content, age)
+    if said is None:
+        assert collect(project)[0] == 0
+    else:
+        (line,) = refusal(project)
+        assert re.match(f"{re.escape(str(project / name))} .*{said}", line)
+
+
+@pytest.mark.thorough
+def test_the_picture_of_run_py_names_the_parameters_that_it_shows(project, tmp_path):
+    text = "\n".join(" ".join(f"w{20 * i + j}" for j in range(20)) for i in range(50))
+    (tmp_path / "text.txt").write_text(text, "utf-8")
+    (tmp_path / "some.txt").write_text("w1 w2 w3", "utf-8")
+    options = ["--corpus", "text.txt", "--words", "some.txt", "--output", "run"]
+    run = run_python(ROOT / "run.py", *options, "--iterations", "2", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    shutil.copy(tmp_path / "run" / "word_vectors.png", project)
+    assert "other parameters" in refusal(project)[0]
+    shutil.copy(tmp_path / "run" / "saved_params_2.npy", project / "saved_params_40000.npy")
+    os.utime(project / "word_vectors.png", (0, 0))
+    assert collect(project)[0] == 0

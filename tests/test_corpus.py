@@ -254,26 +254,10 @@ def novel(tmp_path):
     return written(tmp_path, "\n".join(lines), "novel.txt")
 
 
-def settings_for(novel, *more):
-    """The settings of a short run on a text."""
-    arguments = ["--corpus", novel, "--iterations", "30", *more]
-    return run.parse_options(list(map(str, arguments)))[0]
-
-
-def test_a_text_trains_as_the_textbook_trains_it(novel, tmp_path):
-    settings, results = settings_for(novel), []
-    for by_textbook in (False, True):
-        folder = tmp_path / f"textbook {by_textbook}"
-        folder.mkdir()
-        dataset, _ = run.load_text(settings)
-        results.append(run.train(dataset, settings, folder, by_textbook=by_textbook))
-    np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
-
-
 def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
     def in_saves(*more):
-        settings = settings_for(novel, *more)
-        return settings.in_saves(run.load_text(settings)[0])
+        options = run.parse_options(["--corpus", str(novel), *more])
+        return options.training.in_checkpoints(run.load_text(options.training))
 
     before = in_saves()
     assert in_saves("--repeats", "30", "--min-count", "2") == before  # it changes nothing
@@ -292,7 +276,7 @@ def test_a_save_of_another_text_is_refused(novel, run_here):
     novel.write_text(novel.read_text(encoding="utf-8") + " w0", encoding="utf-8")
     again = run_here(*arguments)
     assert again.returncode == 1
-    assert "no save can be used" in again.err and "--fresh" in again.err
+    assert "corpus 61 words" in again.err and "--fresh" in again.err
     assert run_here(*arguments, "--fresh").returncode == 0
 
 

@@ -40,8 +40,17 @@ def test_the_log_has_the_published_losses(log, iteration, loss):
     assert log[str(iteration)] == loss
 
 
-def test_the_log_has_a_line_for_every_tenth_iteration(log):
-    assert list(log) == [str(iteration) for iteration in range(10, 40001, 10)]
+def test_the_log_has_a_line_for_every_500th_iteration_and_the_files_have_all_losses(full_run, log):
+    assert list(log) == [str(iteration) for iteration in (10, *range(500, 40001, 500))]
+    losses = np.loadtxt(full_run / "losses.tsv")
+    assert losses[:, 0].tolist() == list(range(10, 40001, 10))
+    assert {str(int(n)): f"{smoothed:f}" for n, _, smoothed in losses}.items() >= log.items()
+
+
+def test_the_words_are_those_of_the_rows(full_run):
+    words = (full_run / "words.txt").read_text(encoding="utf-8").split("\n")
+    assert words[:3] == ["the", "rock", "is"] and words[V - 1 :] == ["UNK", ""]
+    assert (words[90], words[4365]) == ("great", "rain")
 
 
 def test_the_final_loss_is_below_10_as_the_handout_says(log):
@@ -72,7 +81,7 @@ def test_random_was_where_the_published_runs_had_it(full_run, iteration, digest)
     assert hashlib.sha256(repr(state[1]).encode()).hexdigest().startswith(digest)
 
 
-def test_there_is_a_save_for_every_5000_iterations_and_no_other(full_run):
+def test_there_is_a_checkpoint_for_every_5000_iterations_and_no_other(full_run):
     for pattern in ("saved_params_*.npy", "saved_state_*.pickle"):
         numbers = [int(re.search(r"\d+", path.name)[0]) for path in full_run.glob(pattern)]
         assert sorted(numbers) == list(range(5000, 40001, 5000))

@@ -49,11 +49,8 @@ def test_any_dimension_and_any_letters_make_a_picture(tmp_path, dimension):
 # ------------------------------------------------------------------------------------- loss
 def curve_of(iterations):
     """A `LossCurve` of these iterations."""
-    curve = LossCurve()
-    curve.iterations = list(iterations)
-    curve.losses = [20 + i % 3 for i in iterations]
-    curve.smoothed = [20] * len(curve.losses)
-    return curve
+    losses = [20 + i % 3 for i in iterations]
+    return LossCurve(list(iterations), losses, [20] * len(losses))
 
 
 @pytest.mark.parametrize(

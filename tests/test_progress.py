@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from common import progress
-from common.progress import LossCurve, ProgressDisplay, duration
+from common.progress import Progress, ProgressDisplay, duration
 
 
 class Terminal(io.StringIO):
@@ -24,29 +24,29 @@ def clock(monkeypatch):
 
 
 def told(iteration, loss=1.5, resumed=False):
-    """What an sgd tells, this package's or somebody's."""
-    return SimpleNamespace(iteration=iteration, loss=loss, smoothed_loss=loss, resumed=resumed)
+    return Progress(iteration, loss, loss, resumed)
 
 
 def last_line(terminal):
     return terminal.getvalue().rpartition("\r")[2]
 
 
-def test_a_file_gets_a_line_for_each_call_as_the_assignment_prints_it():
+def test_a_file_gets_the_first_line_some_and_the_last_as_the_assignment_prints_them():
     file = io.StringIO()
-    with ProgressDisplay(30, file) as display:
+    with ProgressDisplay(1230, file=file) as display:
         display(told(10, resumed=True))
-        display(told(20, 2.25))
-        display(told(30))
+        for iteration in range(20, 1221, 10):
+            display(told(iteration, iteration / 8))
+        display(told(1230, 1.2345e250))  # it diverges
     assert file.getvalue() == (
-        "Going on from the save after iteration 10\niter 10: 1.500000\n"
-        "iter 20: 2.250000\niter 30: 1.500000\n"
+        "Resuming after iteration 10\niter 10: 1.500000\n"
+        "iter 500: 62.500000\niter 1000: 125.000000\niter 1230: 1.2345e+250\n"
     )
 
 
 def test_a_terminal_gets_one_line_written_over_and_the_last_one_for_good(clock):
     terminal = Terminal()
-    with ProgressDisplay(4000, terminal) as display:
+    with ProgressDisplay(4000, file=terminal) as display:
         for iteration in range(10, 4000, 10):
             display(told(iteration))
             clock.time += 0.01
@@ -56,9 +56,18 @@ def test_a_terminal_gets_one_line_written_over_and_the_last_one_for_good(clock):
     assert 30 < text.count("iter ") < 50  # ten times a second
 
 
+def test_a_terminal_gets_lines_that_stay_when_they_are_asked_for():
+    terminal = Terminal()
+    with ProgressDisplay(100, every=40, file=terminal) as display:
+        for iteration in range(10, 101, 10):
+            display(told(iteration))
+    kept = [line.rpartition("\r")[2] for line in terminal.getvalue().split("\n")]
+    assert kept == [f"iter {n}: 1.500000" for n in (10, 40, 80, 100)] + [""]
+
+
 def test_the_time_left_is_shown_once_it_means_something_and_leaves_a_slow_start_out(clock):
     terminal = Terminal()
-    with ProgressDisplay(40000, terminal) as display:
+    with ProgressDisplay(40000, file=terminal) as display:
         display(told(10))  # after seconds of starting up, of which it knows nothing
         assert "left" not in last_line(terminal)
         clock.time += 0.2
@@ -69,19 +78,7 @@ def test_the_time_left_is_shown_once_it_means_something_and_leaves_a_slow_start_
         assert "10,000 iterations/s   3 s left" in last_line(terminal)
 
 
-def test_a_loss_that_diverges_is_not_printed_with_all_its_digits(capsys):
-    import sgd
-
-    file = io.StringIO()
-    with ProgressDisplay(30, file) as display:
-        display(told(10, 1.2345e250))
-    assert file.getvalue() == "iter 10: 1.2345e+250\n"
-    sgd.print_progress(told(10, 1.2345e250))
-    sgd.print_progress(told(20, 19.061546))
-    assert capsys.readouterr().out == "iter 10: 1.2345e+250\niter 20: 19.061546\n"
-
-
-def test_what_somebody_prints_goes_above_the_line(clock, monkeypatch):
+def test_what_another_sgd_prints_goes_above_the_line(clock, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     with ProgressDisplay(1000, lines=False) as display:
@@ -95,24 +92,9 @@ def test_what_somebody_prints_goes_above_the_line(clock, monkeypatch):
     assert terminal.getvalue().endswith("\r")
 
 
-def test_without_lines_a_file_gets_nothing():
-    file = io.StringIO()
-    with ProgressDisplay(20, file, lines=False) as display:
-        display(told(10))
-        display(told(20))
-    assert file.getvalue() == ""
-
-
 @pytest.mark.parametrize(
     "seconds, text",
     [(0.4, "0 s"), (7, "7 s"), (99, "99 s"), (180, "3 min"), (7500, "2 h 5 min")],
 )
 def test_durations_are_said_as_people_do(seconds, text):
     assert duration(seconds) == text
-
-
-def test_a_loss_curve_leaves_out_what_was_saved_before():
-    curve = LossCurve()
-    for progress_ in (told(10, resumed=True), told(20, 2.0), told(30, 3.0)):
-        curve(progress_)
-    assert (curve.iterations, curve.smoothed) == ([20, 30], [2.0, 3.0])

@@ -1,37 +1,38 @@
-"""run.py as a command, on a small text in the treebank's place: results, options, and trouble.
+"""run.py as a command, on small texts: what it leaves, its options, how it ends, and trouble.
 
-Most runs are calls of `main` in this process; those about signals are processes of their own.
+Most runs are calls of `main` in this process; those that need the treebank's place, signals or a
+terminal are processes of their own.
 """
 
 import contextlib
 import hashlib
-import io
 import os
 import pickle
-import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
 from conftest import python_command, run_python, write_treebank
 
 import run
-from common import apart, checkpoints
+from common import checkpoints
 from common.word_choice import ASSIGNMENT_WORDS
-from training import training
-from training.fast.vectorised import NegSampling
-from training.textbook import Textbook
-from utils import get_datasets
-from utils.treebank import StanfordSentiment
+from training.settings import Options, Settings
 
 PICTURE_WORDS = [word for words in ASSIGNMENT_WORDS.values() for word in words]
+OWN_FILES = ["losses.tsv", "words.txt"]  # beside every checkpoint
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+def checkpoint(n):
+    return [f"saved_params_{n}.npy", f"saved_state_{n}.pickle"]
 
 
 def make_sentences(words_of_the_picture=()):
@@ -43,38 +44,29 @@ def make_sentences(words_of_the_picture=()):
     ]
 
 
-def no_process(*arguments, **options):
-    raise OSError
-
-
 @pytest.fixture
 def command(tmp_path, monkeypatch, run_here):
-    """Calls `main` on the small text from an empty working directory: status and outputs."""
-    monkeypatch.delenv("SST_ZIP", raising=False)  # the text there is the one to use
-    datasets = tmp_path / "datasets"
-    data, work = datasets / "stanfordSentimentTreebank", tmp_path / "work"
+    """Calls `main` on a small text, from an empty working directory: status and outputs."""
+    text, words, work = tmp_path / "text.txt", tmp_path / "drawn.txt", tmp_path / "work"
+    text.write_text("\n".join(map(" ".join, make_sentences())), encoding="utf-8")
+    words.write_text("w1 w2 w3", encoding="utf-8")
     work.mkdir()
-    write_treebank(data, make_sentences())
-    monkeypatch.setattr(get_datasets, "DATASETS", datasets)
-    monkeypatch.setattr(get_datasets, "SST_FOLDER", data)
-    monkeypatch.setattr(get_datasets, "ROTTEN_TOMATOES_FOLDER", datasets / "rottenTomatoes")
     monkeypatch.chdir(work)
-    # A worker takes longer to start than most of these runs last; those of `process` have it.
-    monkeypatch.setattr(run, "Worker", contextlib.nullcontext)
-    monkeypatch.setattr(apart, "start", no_process)  # so it is drawn here
 
-    run_here.data, run_here.work = data, work
-    return run_here
+    def call(*arguments):
+        return run_here("--corpus", text, *arguments)
+
+    call.text, call.words, call.work = text, ["--words", words], work
+    return call
 
 
 @pytest.fixture
 def process(project, tmp_path, monkeypatch):
-    """Runs a copy of the project on the small text as a process."""
+    """Runs a copy of the project, with a small text in the treebank's place, as a process."""
     monkeypatch.delenv("SST_ZIP", raising=False)
-    data = project / "utils" / "datasets" / "stanfordSentimentTreebank"
-    work = tmp_path / "work"
+    data, work = project / "utils" / "datasets" / "stanfordSentimentTreebank", tmp_path / "work"
     work.mkdir()
-    write_treebank(data, make_sentences())
+    write_treebank(data, make_sentences(PICTURE_WORDS[:20]))
 
     def run_process(*arguments, **environment):
         return run_python(project / "run.py", *arguments, cwd=work, **environment)
@@ -85,28 +77,19 @@ def process(project, tmp_path, monkeypatch):
 
 @pytest.fixture
 def start(process):
-    """Starts the command, and waits for its first iterations; it is killed in the end."""
-    processes = []
+    """Starts such a process and waits for its first iterations; it is killed in the end."""
+    with contextlib.ExitStack() as stack:
 
-    def start_command(*arguments):
-        started = subprocess.Popen(
-            **python_command(process.project / "run.py", *arguments),
-            cwd=process.work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        processes.append(started)
-        for line in started.stdout:
-            if line.startswith("iter "):
-                return started
-        pytest.fail(f"it ended without an iteration: {started.stderr.read()}")
+        def start_process(*arguments):
+            command = python_command(process.project / "run.py", *arguments)
+            pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+            command |= {"cwd": process.work, "stdin": subprocess.DEVNULL, **pipes}
+            started = stack.enter_context(subprocess.Popen(**command, start_new_session=True))
+            stack.callback(started.kill)
+            next(line for line in started.stdout if line.startswith("iter "))
+            return started
 
-    yield start_command
-    for started in processes:
-        started.kill()
-        started.communicate()
+        yield start_process
 
 
 def visible_files(folder):
@@ -120,260 +103,189 @@ def the_one_line(text):
 
 
 def digests(folder, iteration):
-    """What tells whether two saves are the same, bit for bit."""
-    return [
-        hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in (f"saved_params_{iteration}.npy", f"saved_state_{iteration}.pickle")
-    ]
+    """What tells whether two checkpoints are the same, bit for bit."""
+    return [(folder / name).read_bytes() for name in checkpoint(iteration)]
 
 
 # ------------------------------------------------------------------------------------- results
-def test_a_run_saves_vectors_state_and_picture_in_the_working_directory(command):
-    shutil.rmtree(command.data)
-    write_treebank(command.data, make_sentences(PICTURE_WORDS[:20]))
-    result = command("--iterations", "7")
-    assert (result.returncode, result.err) == (0, "")
-    assert visible_files(command.work) == [
-        "saved_params_7.npy",
-        "saved_state_7.pickle",
-        "word_vectors.png",
-    ]
-    vectors = np.load(command.work / "saved_params_7.npy")
+def test_a_run_leaves_checkpoint_words_losses_and_picture_and_says_so(process):
+    result = process("--iterations", "7", PYTHONSAFEPATH="1")  # which keeps our folder off the path
+    assert (result.returncode, result.stderr) == (0, "")
+    names = sorted([*checkpoint(7), *OWN_FILES, "word_vectors.png"])
+    assert visible_files(process.work) == names
+    vectors = np.load(process.work / "saved_params_7.npy")
     assert (vectors.shape, vectors.dtype) == ((2 * 401, 10), np.float64)
-    assert (command.work / "word_vectors.png").read_bytes().startswith(b"\x89PNG")
-    lines = result.out.splitlines()
-    assert lines[0] == "Training on Stanford Sentiment Treebank: 400 words and UNK"
-    assert lines[1] == "Not in the text, so not in the picture: snow hail coffee tea"
-    assert lines[2] == "word2vec.py agrees with the fast path, which computes the same in seconds"
+    words = (process.work / "words.txt").read_text(encoding="utf-8").split("\n")
+    assert words[:2] == PICTURE_WORDS[:2] and words[400:] == ["UNK", ""]
+    picture = (process.work / "word_vectors.png").read_bytes()
+    digest = hashlib.sha256((process.work / "saved_params_7.npy").read_bytes()).hexdigest()
+    assert picture.startswith(b"\x89PNG") and digest.encode() in picture
+    lines = result.stdout.splitlines()
+    assert "400 words" in lines[0] and "snow hail coffee tea" in lines[1]
+    assert "matches the fast path" in lines[2]
     assert re.fullmatch(r"iter 7: \d+\.\d{6}", lines[3])
-    assert [line.split()[0] for line in lines[4:]] == ["Saved", "Saved"]
     for line, name in zip(lines[4:], ("saved_params_7.npy", "word_vectors.png")):
-        assert line.endswith(str(command.work.resolve() / name))
+        assert line == f"Saved {process.work.resolve() / name}"
 
 
-def test_a_text_with_no_word_of_the_picture_is_trained_on_all_the_same(command):
+def test_redirected_output_has_the_first_last_and_every_500th_line_or_as_many_as_asked(command):
+    def iterations(*more):
+        result = command("--iterations", "1020", "--fresh", *more)
+        assert result.returncode == 0
+        return [int(n) for n in re.findall(r"^iter (\d+): \d+\.\d{6}$", result.out, re.M)]
+
+    assert iterations() == [10, 500, 1000, 1020]
+    assert iterations("--print-every", "10") == list(range(10, 1021, 10))
+    losses = checkpoints.read_losses(command.work)
+    assert losses[:, 0].tolist() == list(range(10, 1021, 10))
+
+
+def test_a_text_without_suitable_words_is_trained_on_all_the_same(command):
     result = command("--iterations", "3")
     assert (result.returncode, result.err) == (0, "")
-    assert "No picture" in result.out
-    assert visible_files(command.work) == ["saved_params_3.npy", "saved_state_3.pickle"]
+    assert "No picture" in result.out and "--words" in result.out
+    assert visible_files(command.work) == sorted([*checkpoint(3), *OWN_FILES])
 
 
-def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(command):
-    results = [
-        command("--iterations", n, "--output", folder)
-        for n, folder in (("25", "whole"), ("12", "parts"), ("25", "parts"))
-    ]
-    assert [result.returncode for result in results] == [0, 0, 0]
-    whole, parts = command.work / "whole", command.work / "parts"
-    assert digests(whole, 25) == digests(parts, 25)
-    assert "Going on from the save after iteration 12\n" in results[2].out
-    iterations = [
-        [line for line in result.out.splitlines() if line.startswith("iter")][-2:]
-        for result in results
-    ]
-    assert iterations[0] == iterations[2]
+def test_losses_are_those_of_the_whole_run_when_it_is_resumed(command):
+    for folder, n in (("whole", 40), ("parts", 20), ("parts", 40)):
+        assert command("--iterations", n, "--output", folder).returncode == 0
+    whole, parts = (checkpoints.read_losses(folder) for folder in ("whole", "parts"))
+    assert whole[:, 0].tolist() == [10, 20, 30, 40]
+    np.testing.assert_array_equal(whole, parts)
 
 
-def test_a_finished_run_started_again_changes_nothing(command):
-    command("--iterations", "5")
-    before = digests(command.work, 5)
-    assert command("--iterations", "5").returncode == 0
-    assert digests(command.work, 5) == before
+def test_a_finished_run_is_drawn_from_what_is_there_and_not_changed(command):
+    command("--iterations", "20")
+    command("--iterations", "60")
+    before = digests(command.work, 60)
+    result = command(
+        "--iterations", "60", "--animate", "vectors.gif", "--loss-curve", *command.words
+    )
+    assert (result.returncode, result.err) == (0, "")
+    assert "2 checkpoints" in result.out
+    assert {"loss_curve.png", "vectors.gif"} <= set(visible_files(command.work))
+    assert digests(command.work, 60) == before
+
+    (command.work / "losses.tsv").unlink()  # as with checkpoints of an earlier version
+    (command.work / "vectors.gif").unlink()
+    result = command(
+        "--iterations", "60", "--animate", "vectors.gif", "--loss-curve", *command.words
+    )
+    assert (result.returncode, result.err) == (0, "")
+    assert result.out.count("losses.tsv") == 2 and "--fresh" not in result.out
+    assert not (command.work / "vectors.gif").exists()
 
 
-def test_fresh_starts_anew_and_removes_what_was_there(command):
-    command("--iterations", "8", "--seed", "1")
+def test_fresh_trains_anew_and_says_what_it_removes_and_how_long_that_took(command):
+    for iteration, time_of in ((5000, 1000), (10000, 1600), (15000, 2200)):
+        for name in checkpoint(iteration):
+            (command.work / name).write_bytes(b"")
+            os.utime(command.work / name, (time_of, time_of))
     result = command("--iterations", "6", "--fresh")
     assert result.returncode == 0
-    assert "Going on" not in result.out
-    assert visible_files(command.work) == ["saved_params_6.npy", "saved_state_6.pickle"]
-
-
-@pytest.mark.parametrize("loss", ["negative-sampling", "naive-softmax"])
-def test_the_textbooks_run_is_the_same_to_12_digits_and_leaves_the_same_random(command, loss):
-    for folder, options in (("fast", []), ("textbook", ["--textbook"])):
-        result = command("--iterations", "10", "--loss", loss, "--output", folder, *options)
-        assert result.returncode == 0, result.err
-    vectors, states = [], []
-    for folder in ("fast", "textbook"):
-        vectors.append(np.load(command.work / folder / "saved_params_10.npy"))
-        with open(command.work / folder / "saved_state_10.pickle", "rb") as file:
-            states.append(pickle.load(file))
-    np.testing.assert_allclose(*vectors, rtol=0, atol=1e-12)
-    assert states[0] == states[1]
-    assert np.abs(vectors[0][401:]).max() > 1e-3  # the outside vectors began with 0
-
-
-@pytest.fixture
-def dataset(tmp_path):
-    """The small text, read here."""
-    return lambda: StanfordSentiment(write_treebank_once(tmp_path / "treebank"))
-
-
-def write_treebank_once(folder):
-    return folder if folder.exists() else write_treebank(folder, make_sentences())
+    assert "3 checkpoints" in result.out and "up to 15,000, about 30 min" in result.out
+    assert checkpoints.saved_iterations(command.work) == [6]
+    assert checkpoints.seconds_to_make(command.work) is None  # a checkpoint alone tells nothing
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "options",
     [
         [],
         ["--window", "9", "--negatives", "7", "--dimension", "30"],
-        pytest.param(["--dimension", "1"], marks=pytest.mark.thorough),
         pytest.param(["--window", "1", "--negatives", "1"], marks=pytest.mark.thorough),
         pytest.param(["--step", "0.05", "--seed", "5"], marks=pytest.mark.thorough),
         ["--loss", "naive-softmax", "--window", "2"],
     ],
     ids=" ".join,
 )
-def test_with_any_options_both_ways_agree_and_differ_from_the_default(dataset, tmp_path, changes):
-    results = []
-    for name, options in (("fast", changes), ("textbook", [*changes, "--textbook"]), ("plain", [])):
-        settings, options = run.parse_options(["--iterations", "6", *options])
-        folder = tmp_path / name
-        folder.mkdir()
-        vectors = run.train(dataset(), settings, folder, by_textbook=options.textbook)
-        results.append((vectors, random.getstate()))
-    (fast, state), (textbook, textbook_state), (plain, _) = results
-    np.testing.assert_allclose(fast, textbook, rtol=0, atol=1e-12)
-    assert state == textbook_state
-    assert (fast.shape == plain.shape and np.array_equal(fast, plain)) == (changes == [])
+def test_both_ways_of_training_agree_to_12_digits_and_resume_alike(command, options):
+    """The textbook's is stopped in between."""
+    for folder, n, way in (("fast", 12, []), *(("own", n, ["--textbook"]) for n in (5, 12))):
+        result = command("--iterations", n, "--output", folder, *options, *way)
+        assert result.returncode == 0, result.err
+    vectors = [np.load(f"{folder}/saved_params_12.npy") for folder in ("fast", "own")]
+    np.testing.assert_allclose(*vectors, rtol=0, atol=1e-12)
+    assert np.abs(vectors[0][401:]).max() > 1e-4  # the outside vectors began with 0
+    states = []
+    for folder in ("fast", "own"):
+        with open(f"{folder}/saved_state_12.pickle", "rb") as file:
+            states.append(pickle.load(file))
+    assert states[0] == states[1]
 
 
-@pytest.mark.parametrize("by_textbook", [False, True], ids=["fast path", "--textbook"])
-def test_the_function_that_trains_is_the_one_announced(dataset, by_textbook):
-    settings, lines = run.Settings(iterations=6), []
-    random.seed(training.SEED)
-    f, is_right = training.choose_objective(dataset(), settings, None, by_textbook, lines.append)
-    assert is_right
-    assert ("the fast path, which computes the same" in lines[0]) == (not by_textbook)
-    kind = Textbook if by_textbook else NegSampling
-    assert isinstance(f.loss_and_gradient, kind)
-
-
-def test_saves_of_a_run_with_other_options_are_refused(command):
+def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone(command):
     command("--iterations", "5")
     before = digests(command.work, 5)
-    for option, value, message in (
-        ("--window", "3", "window 5 (now 3)"),
-        ("--step", "0.1", "step 0.3 (now 0.1)"),
-        ("--dimension", "4", "dimension 10 (now 4)"),
+    for options, said in (
+        (["--window", "3"], "window 5 (now 3)"),
+        (["--step", "0.1"], "step 0.3 (now 0.1)"),
+        (["--dimension", "4"], "dimension 10 (now 4)"),
+        (["--negatives", "3"], "negatives 10 (now 3)"),
+        (["--loss", "naive-softmax"], "loss negative-sampling (now naive-softmax)"),
+        (["--seed", "1"], "seed None (now 1)"),
+        (["--min-count", "4"], "corpus 401 words"),
+        (["--repeats", "3"], "repeats 30 (now 3)"),
+        (["--float32"], "precision unknown (now float32)"),
     ):
-        result = command("--iterations", "9", option, value)
+        result = command("--iterations", "9", *options)
         assert result.returncode == 1
         line = the_one_line(result.err)
-        assert message in line
-        assert "use --output for another folder, or --fresh to remove the save in" in line
+        assert said in line and "--output" in line and "--fresh to remove the checkpoint" in line
     assert digests(command.work, 5) == before
 
 
-def test_the_vectors_begin_as_the_assignment_has_them():
-    random.seed(0)
-    vectors = training.initial_vectors(7, run.Settings(dimension=4))
-    state = random.getstate()
-    np.random.seed(9265)
-    np.testing.assert_array_equal(vectors[:7], (np.random.rand(7, 4) - 0.5) / 4)
-    np.testing.assert_array_equal(vectors[7:], 0)
-    random.seed(31415)
-    assert random.getstate() == state
-
-
-def test_without_options_the_run_is_the_assignments():
-    settings, options = run.parse_options([])
-    assert settings == run.Settings()
-    expected = {
-        "iterations": 40000,
-        "dimension": 10,
-        "window": 5,
-        "negatives": 10,
-        "step": 0.3,
-        "seed": None,
-        "loss": "negative-sampling",
-        "corpus": None,
-        "float32": False,
-    }
-    assert expected.items() <= vars(settings).items()
-    assert not (options.fresh or options.textbook or options.overwrite)
-    assert run.DATA_SEED == 314
-    assert len(PICTURE_WORDS) == 24
-
-
-def test_settings_are_frozen():
-    with pytest.raises(AttributeError):
-        run.Settings().step = 1.0
-
-
-# ------------------------------------------------------------------------------------- places
-def test_output_may_be_a_folder_that_is_not_there_and_has_any_name(command):
-    folder = command.work / "new" / os.fsdecode("f\u00fcr $HOME [1]* 'x'".encode("utf-8"))
-    result = command("--iterations", "10", "--output", folder)
-    assert result.returncode == 0
-    assert visible_files(folder) == ["saved_params_10.npy", "saved_state_10.pickle"]
-    assert visible_files(command.work) == ["new"]
-    again = command("--iterations", "11", "--output", folder)
-    assert "Going on from the save after iteration 10\n" in again.out
-
-
-def test_output_that_is_a_file_is_an_error_of_one_line(command):
-    (command.work / "file").write_bytes(b"mine")
-    for path in ("file", "file/folder"):
-        result = command("--iterations", "2", "--output", path)
-        assert result.returncode == 1
-        assert f"cannot write to {path}" in the_one_line(result.err)
-    assert (command.work / "file").read_bytes() == b"mine"
+def test_single_precision_is_saved_as_double_and_resumed_bit_for_bit(command):
+    for folder, n in (("whole", 40), ("parts", 20), ("parts", 40)):
+        assert command("--iterations", n, "--float32", "--output", folder).returncode == 0
+    vectors = np.load("whole/saved_params_40.npy")
+    np.testing.assert_array_equal(vectors, vectors.astype(np.float32))
+    assert digests(command.work / "whole", 40) == digests(command.work / "parts", 40)
+    command("--iterations", "40", "--output", "double")
+    np.testing.assert_allclose(vectors, np.load("double/saved_params_40.npy"), rtol=0, atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------- options
+def test_without_options_the_run_is_the_assignments():
+    assert run.parse_options([]) == Options() and Options().training == Settings()
+    expected = {"iterations": 40000, "dimension": 10, "window": 5, "negatives": 10, "step": 0.3}
+    expected |= {"seed": None, "loss": "negative-sampling", "corpus": None, "float32": False}
+    assert expected.items() <= vars(Settings()).items()
+    assert len(PICTURE_WORDS) == 24
+    with pytest.raises(AttributeError):
+        Settings().step = 1.0
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--iterations", "0"], "argument --iterations: must be at least 1, not 0"),
-        (["--iterations", "-5"], "argument --iterations: must be at least 1, not -5"),
-        (["--iterations", "1e3"], "argument --iterations: invalid integer value: '1e3'"),
-        (["--dimension", "0"], "argument --dimension: must be at least 1, not 0"),
-        (["--window", "0"], "argument --window: must be at least 1 and below 4294967296, not 0"),
-        (["--window", "4294967296"], "--window: must be at least 1 and below 4294967296, not 429"),
-        (["--tokenise"], "argument --tokenise: needs --corpus"),
-        (["--min-count", "2"], "argument --min-count: needs --corpus"),
-        (["--float32", "--textbook"], "argument --float32: word2vec.py computes in double"),
-        (["--negatives", "-1"], "argument --negatives: must be at least 1, not -1"),
-        (["--step", "0"], "argument --step: must be a positive number, not 0"),
-        (["--step", "nan"], "argument --step: must be a positive number, not nan"),
-        (["--step", "inf"], "argument --step: must be a positive number, not inf"),
-        (["--step", "big"], "argument --step: invalid positive value: 'big'"),
-        (["--seed", "-1"], "argument --seed: must be at least 0 and below 4294967296, not -1"),
-        (
-            ["--seed", "4294967296"],
-            "argument --seed: must be at least 0 and below 4294967296, not 4294967296",
-        ),
-        (["--loss", "softmax"], "argument --loss: invalid choice: 'softmax'"),
-        (["--iter", "5"], "unrecognized arguments: --iter 5"),
-        (["100"], "unrecognized arguments: 100"),
-        (["--output"], "argument --output: expected one argument"),
+        ("--iterations 0", "argument --iterations: must be at least 1, not 0"),
+        ("--window 4294967296", "--window: must be at least 1 and below 4294967296, not 429"),
+        ("--tokenise", "argument --tokenise: needs --corpus"),
+        ("--min-count 2", "argument --min-count: needs --corpus"),
+        ("--float32 --textbook", "argument --float32: word2vec.py computes in double"),
+        ("--step 0", "argument --step: must be a positive number, not 0"),
+        ("--step big", "argument --step: invalid positive value: 'big'"),
+        ("--seed -1", "argument --seed: must be at least 0 and below 4294967296, not -1"),
+        ("--loss softmax", "argument --loss: invalid choice: 'softmax'"),
+        ("--print-every 15", "argument --print-every: must be a multiple of 10, not 15"),
+        ("--iter 5", "unrecognized arguments: --iter 5"),
+        ("--output", "argument --output: expected one argument"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_options_end_with_status_2_and_say_why(capsys, arguments, message):
     with pytest.raises(SystemExit) as exit:
-        run.parse_options(arguments)
+        run.main(arguments.split())
     assert exit.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_the_command_with_wrong_options_writes_nothing(command):
-    result = command("--iterations", "none")
-    assert result.returncode == 2
-    assert result.err.splitlines()[-1].startswith("run.py: error: ")
-    assert list(command.work.iterdir()) == []
-
-
-def test_help_names_every_option_and_its_default(capsys):
-    with pytest.raises(SystemExit) as exit:
-        run.parse_options(["--help"])
-    assert exit.value.code == 0
+def test_help_names_the_options_and_their_defaults(capsys):
+    with pytest.raises(SystemExit):
+        run.main(["--help"])
     text = capsys.readouterr().out
-    for word in "--iterations 40000 --output --fresh --textbook --seed --loss 0.3".split():
-        assert word in text
+    assert all(word in text for word in "--iterations 40000 --output --no-open 0.3".split())
 
 
 # ------------------------------------------------------------------------------------- stopping
@@ -383,19 +295,17 @@ def test_a_run_keeps_others_out_of_its_folder_and_ends_with_one_line_on_sigterm(
     first = start("--iterations", "100000000")
     second = process("--iterations", "5")
     assert second.returncode == 1
-    assert "another run is at work" in the_one_line(second.stderr)
-    elsewhere = process("--iterations", "2", "--output", "elsewhere")
-    assert elsewhere.returncode == 0
+    line = the_one_line(second.stderr)
+    assert "another run is at work" in line and "--output" in line
+    assert process("--iterations", "2", "--output", "elsewhere").returncode == 0
     first.terminate()
     _, error = first.communicate(timeout=60)
     assert first.returncode == 143
     assert "run.py: stopped" in the_one_line(error)
-    after = process("--iterations", "2", "--output", "elsewhere")  # locks die with their run
-    assert after.returncode == 0
 
 
 @posix
-def test_ctrl_c_ends_with_one_line(process, start):
+def test_ctrl_c_ends_with_one_line_that_says_how_to_resume(process, start):
     started = start("--iterations", "100000000")
     deadline = time.monotonic() + 60
     while not (process.work / "saved_params_5000.npy").exists() and time.monotonic() < deadline:
@@ -403,362 +313,163 @@ def test_ctrl_c_ends_with_one_line(process, start):
     os.killpg(started.pid, signal.SIGINT)
     _, error = started.communicate(timeout=60)
     assert started.returncode == 130
-    line = the_one_line(error)
     last = checkpoints.newest(process.work)
-    assert line.startswith("run.py: stopped") and f"saved_params_{last}.npy" in line
+    assert f"saved_params_{last}.npy" in the_one_line(error)
     assert not [name for name in visible_files(process.work) if name.endswith(".tmp")]
+    iterations = checkpoints.read_losses(process.work)[:, 0]
+    assert iterations[-1] >= last and np.array_equal(
+        iterations, np.arange(10, iterations[-1] + 1, 10)
+    )
 
 
 @posix
 @pytest.mark.thorough
-def test_the_end_of_the_terminal_ends_a_run_with_one_line(start):
-    started = start("--iterations", "100000000", "--textbook")
-    started.send_signal(signal.SIGHUP)
-    _, error = started.communicate(timeout=60)
-    assert started.returncode == 129
-    assert the_one_line(error) == "run.py: stopped before the first save"
-
-
-@posix
-def test_a_run_in_this_process_leaves_signals_as_they_were(command):
-    def mine(number, frame):
-        pass
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, mine) for number in numbers]
+@pytest.mark.parametrize("nohup", [False, True])
+def test_the_end_of_the_terminal_ends_a_run_unless_nohup_started_it(start, nohup):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
     try:
-        assert command("--iterations", "2").returncode == 0
-        assert command("--iterations", "2", "--words", "none").returncode == 1
-        assert [signal.getsignal(number) for number in numbers] == [mine] * 3
-    finally:
-        for number, handler in zip(numbers, before):
-            signal.signal(number, handler)
-
-
-@posix
-@pytest.mark.thorough
-def test_nohup_keeps_a_run_going_when_the_terminal_ends(start):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        started = start("--iterations", "100000000", "--textbook")
+        started = start("--iterations", "100000000", "--textbook", "--print-every", "10")
     finally:
         signal.signal(signal.SIGHUP, before)
     started.send_signal(signal.SIGHUP)
-    for _ in range(3):
-        assert started.stdout.readline().startswith("iter ")
-    started.terminate()
+    if nohup:
+        for _ in range(3):
+            assert started.stdout.readline().startswith("iter ")
+        started.terminate()
     _, error = started.communicate(timeout=60)
-    assert started.returncode == 143
-    assert the_one_line(error).startswith("run.py: stopped")
+    assert started.returncode == (143 if nohup else 129)
+    assert the_one_line(error) == "run.py: stopped before the first checkpoint"
 
 
-@pytest.mark.parametrize("arguments", [["--iterations", "2"], ["--help"]], ids=" ".join)
-def test_a_process_that_runs_the_command_as_its_main_module_lives_on_as_before(process, arguments):
-    """As with `%run run.py` in Jupyter: Ctrl-C has to end what comes after."""
-    code = (
-        "import runpy, signal, sys\n"
-        "script, sys.argv = sys.stdin.read(), ['run.py', *sys.argv[1:]]\n"
-        "numbers = (signal.SIGINT, signal.SIGTERM)\n"
-        "before = [signal.getsignal(number) for number in numbers]\n"
-        "try:\n"
-        "    runpy.run_path(script, run_name='__main__')\n"
-        "except SystemExit as error:\n"
-        "    assert not error.code, error\n"
-        "assert [signal.getsignal(number) for number in numbers] == before\n"
-    )
-    done = subprocess.run(
-        **python_command("-c", code, *arguments, PYTHONPATH=process.project),
-        input=str(process.project / "run.py"),
-        cwd=process.work,
-        capture_output=True,
-        timeout=120,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+WAYS = {
+    "imported by a script that has no main module": "import run; run.main(['--iterations', '250'])",
+    "without standard output": "import os, sys; os.close(1); sys.stdout = None; import run; "
+    "run.main(['--iterations', '250'])",
+    # With `%run run.py` in Jupyter, Ctrl-C has to end what comes after.
+    "as the main module of a process that lives on": "import runpy, signal, sys\n"
+    "before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]\n"
+    "sys.argv = ['run.py', '--iterations', '250']\n"
+    "runpy.run_module('run', run_name='__main__')\n"
+    "assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before",
+}
 
 
-def test_a_run_needs_no_standard_output(process):
-    closing = "import os, runpy, sys; os.close(1); sys.stdout = None; sys.argv = sys.argv[1:]; "
-    closing += "runpy.run_path(sys.argv[0], run_name='__main__')"
-    done = run_python(
-        "-c",
-        closing,
-        process.project / "run.py",
-        "--iterations",
-        2,
-        cwd=process.work,
-        PYTHONPATH=process.project,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (process.work / "saved_params_2.npy").exists()
-
-
-def test_standard_output_may_be_any_object_with_a_write_method(command, monkeypatch):
-    """As in Jupyter, or with contextlib.redirect_stdout."""
-
-    class Stream:
-        text = ""
-
-        def write(self, text):
-            self.text += text
-
-        def flush(self):
-            pass
-
-    for stream in (Stream(), io.StringIO()):
-        monkeypatch.setattr(sys, "stdout", stream)
-        assert command("--iterations", "2", "--fresh").returncode == 0
-        text = getattr(stream, "text", None) or stream.getvalue()
-        assert "iter 2: " in text
-
-
-def test_a_run_can_be_imported_or_come_from_standard_input(process):
-    """The worker needs no main module to start from."""
-    code = "import run; run.main(['--iterations', '250'])"
-    done = subprocess.run(
-        **{**python_command("-"), "env": {**os.environ, "PYTHONPATH": str(process.project)}},
-        input=code,
-        cwd=process.work,
-        capture_output=True,
-        timeout=120,
-    )
+@pytest.mark.parametrize("code", WAYS.values(), ids=WAYS)
+def test_a_run_may_be_started_by_other_code(process, code):
+    command = python_command("-", PYTHONPATH=process.project)
+    done = subprocess.run(**command, input=code, cwd=process.work, capture_output=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert (process.work / "saved_params_250.npy").exists()
 
 
-@pytest.mark.thorough
-def test_a_path_without_the_scripts_folder_does_not_matter(process):
-    done = process("--iterations", "2", PYTHONSAFEPATH="1")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_standard_output_may_be_any_object_with_a_write_method(command, monkeypatch):
+    """As in Jupyter, or with contextlib.redirect_stdout."""
+    texts = []
+    stream = types.SimpleNamespace(write=texts.append, flush=lambda: None)
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert command("--iterations", "2").returncode == 0
+    assert "iter 2: " in "".join(texts)
+
+
+@posix
+@pytest.mark.parametrize("options, opens", [([], True), (["--no-open"], False)])
+def test_at_a_terminal_with_a_screen_the_picture_is_opened(process, options, opens):
+    import pty
+
+    viewer, shown = process.work.parent / "viewer", process.work.parent / "shown"
+    viewer.write_text(f'#!/bin/sh\necho "$1" > "{shown}.tmp" && mv "{shown}.tmp" "{shown}"\n')
+    viewer.chmod(0o755)
+    screen = {"DISPLAY": ":0", "BROWSER": viewer, "CI": ""}
+    command = python_command(process.project / "run.py", "--iterations", 2, *options, **screen)
+    terminal, end = pty.openpty()
+    with os.fdopen(terminal, "rb"):
+        done = subprocess.run(**command, cwd=process.work, stdin=end, stdout=end, timeout=120)
+        os.close(end)
+    assert done.returncode == 0
+    deadline = time.monotonic() + (60 if opens else 1)
+    while not shown.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert shown.exists() == opens
+    assert not opens or shown.read_text().strip().endswith("/word_vectors.png")
 
 
 # ------------------------------------------------------------------------------------- trouble
-def test_no_data_is_an_error_of_one_line_that_says_what_to_do(command, monkeypatch):
-    shutil.rmtree(command.data)
-    monkeypatch.setenv("SST_ZIP", str(command.work / "nowhere.zip"))
-    result = command()
+def test_no_data_is_an_error_of_one_line_that_says_what_to_do(process):
+    shutil.rmtree(process.data)
+    result = process("--iterations", "2", SST_ZIP=process.work / "nowhere.zip")
     assert result.returncode == 1
-    line = the_one_line(result.err)
+    line = the_one_line(result.stderr)
     assert line.startswith("run.py: ") and "nowhere.zip" in line and "SST_ZIP" in line
-    assert visible_files(command.work) == []
+    assert visible_files(process.work) == []
 
 
-def test_the_data_that_stands_in_for_the_treebank_is_named(command):
-    command.data.rename(command.data.parent / "rottenTomatoes")
-    result = command("--iterations", "2")
-    assert result.returncode == 0
-    assert "Rotten Tomatoes snippets" in result.out
-    assert "not the Stanford Sentiment Treebank" in result.out
+def test_checkpoints_of_a_stand_in_are_named_and_set_aside_when_the_treebank_is_there(process):
+    process.data.rename(process.data.parent / "rottenTomatoes")
+    result = process("--iterations", "3")
+    assert result.returncode == 0, result.stderr
+    assert "not the Stanford Sentiment Treebank" in result.stdout
+    before = digests(process.work, 3)
+    shutil.rmtree(process.data.parent)
+    write_treebank(process.data, make_sentences(PICTURE_WORDS))
+    result = process("--iterations", "2")
+    assert result.returncode == 0, result.stderr
+    (aside,) = process.work.glob("checkpoints_of_another_text_*")
+    assert str(aside.resolve()) in result.stdout
+    assert digests(aside, 3) == before and set(OWN_FILES) <= set(visible_files(aside))
+    assert checkpoints.saved_iterations(process.work) == [2]
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        (b"", "datasetSentences.txt has no words"),
-        (b"header\n1\tcaf\xe9\n", "line 2: not UTF-8"),
-        (b"header\n1\tthe\n2\tsame same same\n", "no sentence has two different words"),
+        (b"", "text.txt has no words"),
+        (b"the\ncaf\xe9\n", "line 2: not UTF-8"),
+        (b"the\nsame same same\n", "no sentence has two different words"),
     ],
     ids=["empty", "binary", "one word again and again"],
 )
-@pytest.mark.parametrize("way", [[], ["--textbook"]], ids=["fast", "textbook"])
-def test_a_text_that_cannot_be_trained_on_is_an_error_of_one_line(command, text, message, way):
-    (command.data / "datasetSentences.txt").write_bytes(text)
-    result = command("--iterations", "2", *way)
-    assert result.returncode == 1
-    line = the_one_line(result.err)
-    assert line.startswith("run.py: ") and message in line
-    assert visible_files(command.work) == []
+def test_a_text_that_cannot_be_trained_on_is_an_error_of_one_line(command, text, message):
+    command.text.write_bytes(text)
+    for way in ([], ["--textbook"]):
+        result = command("--iterations", "2", *way)
+        assert result.returncode == 1
+        line = the_one_line(result.err)
+        assert line.startswith("run.py: ") and message in line
+        assert visible_files(command.work) == []
 
 
-def test_a_step_that_is_too_large_is_an_error_of_one_line(command):
-    result = command("--iterations", "50", "--step", "1e300")
-    assert result.returncode == 1
-    line = the_one_line(result.err)
-    assert "with step 1e+300" in line and line.endswith("try a smaller step with --step")
-    assert visible_files(command.work) == []
-    # Saves have their step, so that those of a run which blows up later are in the way of another.
-    for name in ("saved_params_60.npy", "saved_state_60.pickle"):
+@pytest.mark.parametrize("loss", ["negative-sampling", "naive-softmax"])
+def test_a_learning_rate_that_is_too_large_is_an_error_of_one_line(command, loss):
+    large = ["--iterations", "50", "--step", "1e300", "--loss", loss]
+    line = the_one_line(command(*large).err)
+    assert "with step 1e+300" in line and "--step" in line and "--fresh" not in line
+    assert not list(command.work.glob("saved*"))
+    # Checkpoints have their step, so those of a run which blows up later would be in the way.
+    for name in checkpoint(60):
         (command.work / name).write_bytes(b"")
-    line = the_one_line(command("--iterations", "50", "--step", "1e300").err)
-    assert "--step; use --output for another folder, or --fresh to remove the save in" in line
+    assert "--fresh to remove the checkpoint in" in the_one_line(command(*large).err)
 
 
-@pytest.fixture
-def picture_command(command):
-    """With a text that has the words of the picture."""
-    shutil.rmtree(command.data)
-    write_treebank(command.data, make_sentences(PICTURE_WORDS))
-    return command
-
-
-def test_a_broken_matplotlib_does_not_cost_the_training(picture_command, monkeypatch):
-    monkeypatch.setitem(sys.modules, "common.plot", None)  # importing it raises
-    result = picture_command("--iterations", "2")
+def test_a_broken_matplotlib_does_not_cost_the_training(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # importing it raises
+    for name in [name for name in sys.modules if name in ("common.plot", "common.animation")]:
+        monkeypatch.delitem(sys.modules, name)
+    result = command("--iterations", "2", *command.words)
     assert result.returncode == 1
     line = the_one_line(result.err)
     assert "the vectors are saved, but" in line and "word_vectors.png could not be made" in line
-    assert visible_files(picture_command.work) == ["saved_params_2.npy", "saved_state_2.pickle"]
+    assert visible_files(command.work) == sorted([*checkpoint(2), *OWN_FILES])
 
 
-def test_a_picture_that_cannot_be_written_does_not_cost_the_training(picture_command):
-    (picture_command.work / "word_vectors.png").mkdir()
-    result = picture_command("--iterations", "2")
+def test_a_picture_that_cannot_be_written_does_not_cost_the_training(command):
+    (command.work / "word_vectors.png").mkdir()
+    result = command("--iterations", "2", *command.words)
     assert result.returncode == 1
     assert "word_vectors.png" in the_one_line(result.err)
-    assert (picture_command.work / "saved_params_2.npy").exists()
-    assert not [n for n in visible_files(picture_command.work) if n.endswith(".tmp")]
+    assert set(checkpoint(2)) <= set(visible_files(command.work))
+    assert not [name for name in visible_files(command.work) if name.endswith(".tmp")]
 
 
-def test_the_picture_names_the_parameters_that_it_is_of(picture_command):
-    assert picture_command("--iterations", "2").returncode == 0
-    digest = hashlib.sha256((picture_command.work / "saved_params_2.npy").read_bytes()).hexdigest()
-    assert digest.encode() in (picture_command.work / "word_vectors.png").read_bytes()
-
-
-# ------------------------------------------------------------------------------------- saves
-def test_saves_of_a_stand_in_are_set_aside_when_the_treebank_is_there(command):
-    command.data.rename(command.data.parent / "rottenTomatoes")
-    assert command("--iterations", "3").returncode == 0
-    before = digests(command.work, 3)
-    (command.work / training.RECORD).write_text('{"corpus": "of somebody\'s sgd.py"}', "utf-8")
-    shutil.rmtree(command.data.parent)
-    write_treebank(command.data, make_sentences(PICTURE_WORDS))
-    result = command("--iterations", "2")
-    assert result.returncode == 0, result.err
-    aside = command.work / "saves_of_another_text_1"
-    assert f"The saves of another text are kept in {aside.resolve()}" in result.out
-    assert digests(aside, 3) == before
-    assert (aside / training.RECORD).exists()
-    assert checkpoints.saved_iterations(command.work) == [2]
-
-
-def test_fresh_says_what_it_removes_and_how_long_it_took_to_make(command):
-    for iteration, time_of in ((5000, 1000), (10000, 1600), (15000, 2200)):
-        for path in (
-            checkpoints.params_file(".", iteration),
-            checkpoints.state_file(".", iteration),
-        ):
-            path.write_bytes(b"")
-            os.utime(path, (time_of, time_of))
-    result = command("--iterations", "2", "--fresh")
-    said = (
-        f"Removing the 3 saves in {command.work.resolve()} (up to 15,000, about 30 min of training)"
-    )
-    assert said in result.out
-    assert checkpoints.saved_iterations(command.work) == [2]
-    assert checkpoints.seconds_to_make(command.work) is None  # one save tells nothing
-
-
-@pytest.mark.parametrize(
-    "times, seconds",
-    [
-        ([1000, 1600, 90000, 90600], 2400),  # stopped for a day
-        ([1000, 1000, 1000, 1000], None),  # copies
-        ([1000, 2000, 1000, 2000], 4000),  # the clock was put back
-    ],
-)
-def test_what_saves_took_to_make_is_told_from_the_usual_time_between_two(tmp_path, times, seconds):
-    for number, time_of in enumerate(times, 1):
-        path = checkpoints.params_file(tmp_path, 5000 * number)
-        path.write_bytes(b"")
-        os.utime(path, (time_of, time_of))
-    assert checkpoints.seconds_to_make(tmp_path) == seconds
-
-
-def test_all_saves_can_be_removed_and_nothing_else(tmp_path):
-    kept = [
-        "word_vectors.png",
-        "saved_params_x.npy",
-        "saved_params_05.npy",
-        "my_saved_params_5.npy",
-        "saved_settings.json.txt",
-    ]
-    gone = ["saved_params_5.npy", "saved_state_5.pickle", "saved_params_70.npy.tmp"]
-    gone.append(training.RECORD)
-    for name in kept + gone:
-        (tmp_path / name).write_bytes(b"")
-    checkpoints.remove(tmp_path)
-    assert visible_files(tmp_path) == sorted(kept)
-
-
-# ------------------------------------------------------------------------------------- exports
-def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command):
-    corpus = command.work / "text.txt"
-    corpus.write_text("\n".join(map(" ".join, make_sentences())), encoding="utf-8")
-    words = command.work / "words.txt"
-    words.write_text("w1 w2 w3", encoding="utf-8")
-    options = ["--corpus", corpus, "--words", words, "--iterations", "2"]
-    export = command.work / "vectors.txt"
-    assert command(*options, "--export", export).returncode == 0
-    first = export.read_bytes()
-    assert command(*options, "--export", export).returncode == 0  # again
-    assert export.read_bytes() == first
-
-    mine = command.work / "mine.txt"
-    mine.write_text("not to be lost", encoding="utf-8")
-    for path, why in (
-        (corpus, "is what this run reads"),
-        (words, "is what this run reads"),
-        (command.work / "saved_params_2.npy", "has the name of a save"),
-        (mine, "was not made by this option; see --overwrite"),
-    ):
-        before = path.read_bytes()
-        result = command(*options, "--export", path)
-        assert result.returncode == 1 and why in the_one_line(result.err)
-        assert path.read_bytes() == before
-    assert command(*options, "--export", mine, "--overwrite").returncode == 0
-    assert mine.read_bytes() == first
-    assert command(*options, "--export", corpus, "--overwrite").returncode == 1
-    folder = command.work / "projector"
-    assert command(*options, "--export-projector", folder).returncode == 0
-    assert command(*options, "--export-projector", folder).returncode == 0  # again
-    (folder / "metadata.tsv").write_text("a table\n", encoding="utf-8")
-    result = command(*options, "--export-projector", folder)
-    assert result.returncode == 1 and "see --overwrite" in the_one_line(result.err)
-    assert (folder / "metadata.tsv").read_text(encoding="utf-8") == "a table\n"
-    result = command(*options, "--animate", words)
-    assert result.returncode == 1 and "is what this run reads" in result.err
-
-
-@pytest.mark.parametrize(
-    "exports",
-    [
-        ["--export", "a", "--animate", "./a"],
-        ["--export", "folder/vectors.tsv", "--export-projector", "folder"],
-        ["--animate", "folder/metadata.tsv", "--export-projector", "folder"],
-        ["--export", "word_vectors.png"],
-        ["--animate", "loss_curve.png", "--loss-curve"],
-        ["--export", "link"],
-    ],
-    ids=" ".join,
-)
-def test_two_things_are_not_written_to_one_file(picture_command, exports):
-    (picture_command.work / "link").symlink_to("word_vectors.png")
-    result = picture_command("--iterations", "2", "--overwrite", *exports)
-    assert result.returncode == 1
-    assert "is where something else is written; give another name" in the_one_line(result.err)
-    assert "Training" not in result.out
-    assert set(visible_files(picture_command.work)) <= {"link", "folder"}
-
-
-def test_neither_a_picture_nor_a_record_of_settings_is_taken_for_an_export(picture_command):
-    words = picture_command.work / "word_vectors.png"
-    words.write_text("great rain", encoding="utf-8")
-    result = picture_command("--iterations", "2", "--words", words)
-    assert result.returncode == 1 and "is what this run reads" in the_one_line(result.err)
-    assert words.read_text(encoding="utf-8") == "great rain"
-    words.unlink()
-    result = picture_command("--iterations", "2", "--export", training.RECORD, "--overwrite")
-    assert result.returncode == 1 and "has the name of a save" in the_one_line(result.err)
-    assert visible_files(picture_command.work) == []
-
-
-def test_an_export_that_cannot_be_written_is_named_by_its_own_path(command):
-    result = command("--iterations", "2", "--export", "no/such/folder/vectors.txt")
-    assert result.returncode == 1
-    assert the_one_line(result.err).startswith("run.py: cannot write no/such/folder/vectors.txt: ")
-
-
-# ------------------------------------------------------------------------------------- sizes
 @pytest.mark.parametrize(
     "arguments, what",
     [
@@ -774,32 +485,121 @@ def test_what_does_not_fit_into_memory_is_a_line_with_what_is_needed(command, ar
     assert what in line and re.search(r"need [\d,]+ GiB; this machine has \d+ GiB", line)
 
 
+@posix
+def test_memory_that_runs_out_is_a_line_that_says_what_needs_less(process):
+    code = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); "
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    options = ["--iterations", 2, "--negatives", 30000]
+    arguments = "-c", code, process.project / "run.py", *options
+    done = run_python(*arguments, cwd=process.work, PYTHONPATH=process.project)
+    assert done.returncode == 1
+    line = the_one_line(done.stderr)
+    assert line.startswith("run.py: out of memory; ") and "--negatives" in line
+
+
 def test_a_window_longer_than_any_sentence_costs_no_more_than_the_longest(command):
     result = command("--iterations", "2", "--window", "1000000")
     assert (result.returncode, result.err) == (0, "")
 
 
-def test_single_precision_is_told_saved_as_double_and_kept_apart(command):
-    result = command("--iterations", "20", "--float32")
-    assert result.returncode == 0
-    assert "In single precision the published numbers are not met" in result.out
-    vectors = np.load("saved_params_20.npy")
-    assert vectors.dtype == np.float64
-    np.testing.assert_array_equal(vectors, vectors.astype(np.float32))
-    assert "precision float32 (now unknown)" in the_one_line(command("--iterations", "30").err)
-    command("--iterations", "40", "--float32")
-    command("--iterations", "40", "--float32", "--output", "whole")
-    assert digests(command.work, 40) == digests(command.work / "whole", 40)
-    command("--iterations", "20", "--output", "double")
-    np.testing.assert_allclose(vectors, np.load("double/saved_params_20.npy"), rtol=0, atol=1e-5)
+# ------------------------------------------------------------------------------------- files
+def test_output_may_be_a_folder_that_is_not_there_and_has_any_name(command):
+    folder = command.work / "new" / os.fsdecode("f\u00fcr $HOME [1]* 'x'".encode("utf-8"))
+    assert command("--iterations", "10", "--output", folder).returncode == 0
+    assert set(checkpoint(10)) <= set(visible_files(folder))
+    assert visible_files(command.work) == ["new"]
+    again = command("--iterations", "11", "--output", folder)
+    assert "Resuming after iteration 10\n" in again.out
 
 
-def test_an_animation_and_a_loss_curve_are_drawn_when_asked_for(picture_command):
-    options = ["--animate", "vectors.gif", "--loss-curve"]
-    result = picture_command("--iterations", "30", *options)
-    assert result.returncode == 0, result.err
-    names = ["loss_curve.png", "vectors.gif", "word_vectors.png"]
-    assert set(names) <= set(visible_files(picture_command.work))
-    again = picture_command("--iterations", "30", *options)
-    assert "No loss curve: the run was done already" in again.out
-    assert "No animation: the run was done already" in again.out
+def test_output_that_is_a_file_is_an_error_of_one_line(command):
+    (command.work / "file").write_bytes(b"mine")
+    for path in ("file", "file/folder"):
+        result = command("--iterations", "2", "--output", path)
+        assert result.returncode == 1
+        line = the_one_line(result.err)
+        assert f"cannot write to {path}" in line and "--output" in line
+    assert (command.work / "file").read_bytes() == b"mine"
+
+
+def test_a_list_of_words_of_ones_own_is_not_taken_for_an_earlier_runs(command):
+    mine = command.work / "words.txt"
+    mine.write_text("great\nrain\n", encoding="utf-8")
+    for options in ([], ["--fresh"], ["--words", mine]):
+        assert "words.txt" in the_one_line(command("--iterations", "2", *options).err)
+        assert mine.read_text(encoding="utf-8") == "great\nrain\n"
+
+
+def test_what_checkpoints_took_is_told_from_the_usual_time_between_two(tmp_path):
+    stopped_for_a_day, copied = [1000, 1600, 90000, 90600], [1000] * 4
+    for times, seconds in ((stopped_for_a_day, 2400), (copied, None)):
+        for number, time_of in enumerate(times, 1):
+            path = checkpoints.params_file(tmp_path, 5000 * number)
+            path.write_bytes(b"")
+            os.utime(path, (time_of, time_of))
+        assert checkpoints.seconds_to_make(tmp_path) == seconds
+
+
+def test_all_files_of_a_run_can_be_removed_and_nothing_else(tmp_path):
+    kept = ["word_vectors.png", "saved_params_x.npy", "saved_params_05.npy", "my_words.txt"]
+    kept += ["my_saved_params_5.npy", "saved_settings.json.txt"]
+    gone = [*checkpoint(5), *OWN_FILES, "saved_settings.json", "saved_params_70.npy.tmp"]
+    gone += ["losses.tsv.0123abcd.tmp"]
+    for name in kept + gone:
+        (tmp_path / name).write_bytes(b"")
+    checkpoints.remove(tmp_path)
+    assert visible_files(tmp_path) == sorted(kept)
+
+
+def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command):
+    export, mine, folder = (
+        command.work / name for name in ("vectors.txt", "mine.txt", "projector")
+    )
+    mine.write_text("not to be lost", encoding="utf-8")
+    assert command("--iterations", "2", "--export", export).returncode == 0
+    first = export.read_bytes()
+    for path, why in (
+        (export, None),
+        (command.text, "text.txt"),
+        (command.words[1], "drawn.txt"),
+        (command.work / "saved_params_2.npy", "saved_params_2.npy"),
+        (command.work / "saved_settings.json", "saved_settings.json"),
+        (mine, "--overwrite"),
+    ):
+        before = path.read_bytes() if path.exists() else None
+        result = command("--iterations", "2", *command.words, "--export", path)
+        assert result.returncode == bool(why)
+        assert why is None or why in the_one_line(result.err)
+        assert (path.read_bytes() if path.exists() else None) == before
+    assert command("--iterations", "2", "--export", mine, "--overwrite").returncode == 0
+    assert mine.read_bytes() == first
+    assert command("--iterations", "2", "--export", command.text, "--overwrite").returncode == 1
+    for _ in range(2):
+        assert command("--iterations", "2", "--export-projector", folder).returncode == 0
+    (folder / "metadata.tsv").write_text("a table\n", encoding="utf-8")
+    result = command("--iterations", "2", "--export-projector", folder)
+    assert result.returncode == 1 and "--overwrite" in the_one_line(result.err)
+    assert (folder / "metadata.tsv").read_text(encoding="utf-8") == "a table\n"
+
+
+@pytest.mark.parametrize(
+    "exports",
+    [
+        "--export a --animate ./a",
+        "--export folder/vectors.tsv --export-projector folder",
+        "--animate folder/metadata.tsv --export-projector folder",
+        "--export word_vectors.png",
+        "--animate loss_curve.png --loss-curve",
+        "--export words.txt",
+        "--export link",
+    ],
+)
+def test_two_things_are_not_written_to_one_file(command, exports):
+    (command.work / "link").symlink_to("word_vectors.png")
+    result = command("--iterations", "2", "--overwrite", *exports.split())
+    assert result.returncode == 1
+    assert "another name" in the_one_line(result.err)
+    assert "Training" not in result.out
+    assert set(visible_files(command.work)) <= {"link", "folder"}

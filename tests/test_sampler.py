@@ -207,7 +207,7 @@ def test_windows_that_are_nearly_always_drawn_again():
 
 
 @pytest.mark.thorough
-def test_a_sentence_of_which_only_the_ends_of_a_run_have_neighbours():
+def test_windows_at_the_end_of_a_long_run_of_one_word():
     random.seed(2)
     corpus = SmallCorpus([["a"] * 300 + ["b"]], drop=0.0, repeats=1)
     assert_draws_alike(corpus, 100, 1, 2)
@@ -236,14 +236,14 @@ def test_a_window_longer_than_any_sentence_costs_no_more_than_the_sentence(windo
         (1, -1, "-1 negative samples"),
     ],
 )
-def test_senseless_sizes_are_refused(tiny_corpus, window_size, negatives, said):
+def test_impossible_sizes_are_refused(tiny_corpus, window_size, negatives, said):
     with pytest.raises(ValueError, match=said):
         BulkSampler(tiny_corpus(), window_size, negatives)
 
 
 @pytest.mark.parametrize("n_words", [254, 255, 256, 65534, 65535, 65536])
 def test_any_number_of_words(n_words):
-    """The words are kept in as few bits as they take, and so is what is no word."""
+    """Words, and what marks the end of them, are kept in as few bits as possible."""
     sentences = [[f"w{i}" for i in range(n_words - 1)]]
     corpus = SmallCorpus(sentences, drop=0.0, repeats=1, tablesize=2 * n_words)
     assert len(corpus.words) == n_words

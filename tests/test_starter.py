@@ -1,19 +1,14 @@
-"""The starter: what is in it, what is not, and that it becomes our files again.
-
-python -m pytest tests/test_starter.py
-"""
+"""The starter: what is in it, what is not, and what it says to a student."""
 
 import ast
-import os
 import re
-import subprocess
+import shutil
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_python
+from conftest import ROOT, edit, run_python
 
 sys.path.insert(0, str(ROOT))
 from starter import __main__ as starter  # noqa: E402
@@ -29,166 +24,144 @@ def folder(tmp_path_factory):
     return path.parent / "starter"
 
 
-def functions_of(source):
-    """Name -> node of the functions of a module."""
-    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+@pytest.fixture
+def filled(folder, tmp_path):
+    """The starter with our docstrings and bodies put back into the gaps."""
+    copy = shutil.copytree(folder, tmp_path / "filled")
+    for file, names in starter.TO_BE_WRITTEN.items():
+        ours = (ROOT / file).read_text(encoding="utf-8")
+        text = (folder / file).read_text(encoding="utf-8")
+        for name in names:
+            text = text.replace(definition(text, name), definition(ours, name))
+        (copy / file).write_text(text, encoding="utf-8")
+    return copy
+
+
+def node_of(text, name):
+    """Return the syntax tree of a function."""
+    return next(node for node in ast.parse(text).body if getattr(node, "name", "") == name)
+
+
+def definition(text, name):
+    """Return the lines of a function, with the gap that it may end in."""
+    node, lines = node_of(text, name), text.splitlines()
+    end = node.end_lineno
+    if lines[end].startswith("    ### YOUR CODE HERE"):
+        end = lines.index("    ### END YOUR CODE", end) + 1
+    return "\n".join(lines[node.lineno - 1 : end]) + "\n"
 
 
 def solution_lines():
-    """The lines of the bodies that are taken out."""
+    """Return the lines of the bodies that are taken out."""
     for file, names in starter.TO_BE_WRITTEN.items():
-        source = (ROOT / file).read_text(encoding="utf-8")
-        lines = source.splitlines()
-        for name in names:
-            node = functions_of(source)[name]
-            body = lines[node.body[0].end_lineno : node.end_lineno]
-            yield from (line.strip() for line in body if len(line.strip()) > 1)
+        text = (ROOT / file).read_text(encoding="utf-8")
+        for node in (node_of(text, name) for name in names):
+            for line in text.splitlines()[node.body[0].end_lineno : node.end_lineno]:
+                yield line.strip()
 
 
-def fill(folder):
-    """Put our docstrings and bodies back in the place of the gaps."""
+def texts(folder):
+    """Return the text of each file of a folder, by its path in it."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8") for p in paths}
+
+
+def test_with_our_bodies_in_its_gaps_the_starter_is_our_files_again(folder, filled):
+    gap = r"### YOUR CODE HERE \(~\d+ lines?\)\n\n    ### END YOUR CODE\n"
     for file, names in starter.TO_BE_WRITTEN.items():
-        ours = (ROOT / file).read_text(encoding="utf-8")
-        theirs = (folder / file).read_text(encoding="utf-8")
-        for name in names:
-            node = functions_of(ours)[name]
-            solution = ours.splitlines()[node.body[0].lineno - 1 : node.end_lineno]
-            gap = functions_of(theirs)[name]
-            lines = theirs.splitlines()
-            begin = gap.body[0].lineno - 1
-            end = lines.index("    ### END YOUR CODE", begin) + 1
-            theirs = "\n".join([*lines[:begin], *solution, *lines[end:]]) + "\n"
-        (folder / file).write_text(theirs, encoding="utf-8")
+        assert len(re.findall(gap, (folder / file).read_text(encoding="utf-8"))) == len(names)
+        assert (filled / file).read_bytes() == (ROOT / file).read_bytes()
 
 
 def test_no_line_of_a_solution_is_anywhere_in_the_starter(folder):
-    texts = [path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()]
-    lines = {line.strip() for text in texts for line in text.splitlines()}
-    solution = list(solution_lines())
+    lines = {line.strip() for text in texts(folder).values() for line in text.splitlines()}
+    solution = set(solution_lines())
     assert len(solution) > 30
-    words = {"):", "(", ")"}  # of calls over several lines
-    assert [line for line in solution if line in lines - words] == []
+    assert solution & lines <= {"", ")", "("}  # of calls over several lines
+
+
+FORMULAS = r"dJ ?/ ?d, y_hat(_w)? - , sigma?(oid)?\([^)]*\) - , \) - label, 1 - sigm, e\^-x"
+
+
+@pytest.mark.parametrize("formula", FORMULAS.split(", "))
+def test_no_formula_of_a_derivation_is_anywhere_in_the_starter(folder, formula):
+    assert re.search(formula, (ROOT / "word2vec.py").read_text(encoding="utf-8"))
+    assert [name for name, text in texts(folder).items() if re.search(formula, text)] == []
+
+
+def test_what_a_student_writes_and_reads_names_no_file_that_is_not_in_the_starter(folder):
+    ours = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("[!.]*/**/*.[mp][dy]")}
+    ours |= {path.name for path in ROOT.glob("*.*")}
+    names = set(texts(folder))
+    missing = ours - names
+    assert {"run.py", "utils/treebank.py", "common/files.py", "requirements.txt"} <= names
+    assert {"requirements-dev.txt", "written.md", "training/fast/vectorised.py"} <= missing
+    for name, text in texts(folder).items():
+        fast_path = starter.LEFT_OUT if name.startswith(("common/", "training/")) else ()
+        assert [file for file in missing - {*fast_path} if file in text] == [], name
+
+
+def test_packing_twice_gives_the_same_archive_and_a_failure_is_one_line(tmp_path):
+    path = tmp_path / "starter.zip"
+    contents = []
+    for _ in range(2):
+        assert run_python("starter", "--output", path).returncode == 0
+        contents.append(path.read_bytes())
+        with zipfile.ZipFile(path) as archive:
+            script = archive.getinfo("starter/get_datasets.sh")
+        assert script.external_attr >> 16 & 0o111  # it can be run
+        path.unlink()
+    assert contents[0] == contents[1]
+    done = run_python("starter", "--output", tmp_path / "missing" / "starter.zip")
+    assert done.returncode == 1 and re.fullmatch("starter: .*missing.*\n", done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------- a student
+def test_what_is_not_written_yet_is_named_and_nothing_has_failed(folder, tmp_path):
+    names = starter.TO_BE_WRITTEN["word2vec.py"]
+    done = run_python("word2vec.py", cwd=folder)
+    assert (done.returncode, done.stderr) == (1, f"Not written yet: {', '.join(names)}\n")
+    assert done.stdout == "".join(f"==== {name} ====\nnot written yet\n" for name in names)
+    done = run_python("sgd.py", cwd=folder)
+    assert done.returncode == 1 and re.fullmatch("sgd.*not written yet.*\n", done.stderr)
+    text = tmp_path / "text.txt"
+    words = [f"w{i}" for i in np.random.RandomState(0).randint(300, size=20000)]
+    text.write_text("\n".join(" ".join(words[i : i + 20]) for i in range(0, 20000, 20)), "utf-8")
+    done = run_python("run.py", "--output", tmp_path / "run", "--corpus", text, cwd=folder)
+    assert done.returncode == 1 and re.fullmatch("run.py: .*sgd.*\n", done.stderr)
+
+
+STUB = '    """Nothing yet."""\n'
 
 
 @pytest.mark.parametrize(
-    "formula",
+    "body, said",
     [
-        r"dJ ?/ ?d",
-        r"y_hat(_w)? - ",
-        r"sigm(a|oid)\([^)]*\) - ",
-        r"\) - label",
-        r"1 - sigm",
-        r"log_sum",
+        (STUB, "not written yet"),
+        ("    pass\n", "not written yet"),
+        ('    raise NotImplementedError("later")\n', "not written yet"),
+        ("    print(1 / (1 + np.exp(-x)))\n", "FAILED: it returns nothing"),
+        ("    s = 1 / (1 + np.exp(-x))\n", "FAILED: it returns nothing"),
+        ("    s = x\n    raise NotImplementedError\n", "FAILED: word2vec.py, line"),
     ],
 )
-def test_no_formula_of_a_derivation_is_anywhere_in_the_starter(folder, formula):
-    ours = "".join((ROOT / name).read_text(encoding="utf-8") for name in starter.TO_BE_WRITTEN)
-    assert re.search(formula, ours)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            assert not re.search(formula, path.read_text(encoding="utf-8")), path
-
-
-def test_the_starter_with_our_bodies_is_our_files_again(folder, tmp_path):
-    for file in starter.TO_BE_WRITTEN:
-        (tmp_path / file).write_bytes((folder / file).read_bytes())
-        assert (tmp_path / file).read_bytes() != (ROOT / file).read_bytes()
-    fill(tmp_path)
-    for file in starter.TO_BE_WRITTEN:
-        assert (tmp_path / file).read_bytes() == (ROOT / file).read_bytes()
-
-
-def test_each_gap_says_how_many_lines_of_code_it_takes(folder):
-    text = (folder / "word2vec.py").read_text(encoding="utf-8")
-    assert re.findall(r"### YOUR CODE HERE \(~(\d+) lines\)\n\n    ### END YOUR CODE\n", text)
-    assert text.count("### YOUR CODE HERE") == text.count("### END YOUR CODE") == 4
-
-
-def test_what_is_in_the_starter(folder):
-    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {"word2vec.py", "sgd.py", "run.py", "utils/treebank.py", "training/textbook.py"} <= names
-    assert {"README.md", "env.yml", "requirements.txt", "get_datasets.sh"} <= names
-    assert not any("vectorised" in name or "autograder" in name for name in names)
-    assert os.access(folder / "get_datasets.sh", os.R_OK)
-
-
-def test_no_text_in_the_starter_names_a_file_that_is_not_in_it():
-    """But for the fast path, of which it is said that it may not be there."""
-    texts = {name: text.decode("utf-8") for name, text in starter.contents().items()}
-    ours = [
-        path
-        for pattern in ("*.py", "*.md", "req*", "*/*.py", "*/*.md")
-        for path in ROOT.glob(pattern)
-    ]
-    names = {path.relative_to(ROOT).as_posix() for path in ours if path.is_file()}
-    missing = names - texts.keys() - {*starter.LEFT_OUT}
-    assert "requirements-dev.txt" in missing and "docs/grading.md" in missing
-    for name, text in texts.items():
-        assert [file for file in missing if file in text] == [], name
-
-
-def test_packing_twice_gives_the_same_archive(tmp_path):
-    starter.write_zip(tmp_path / "starter.zip")
-    first = (tmp_path / "starter.zip").read_bytes()
-    starter.write_zip(tmp_path / "starter.zip")
-    assert (tmp_path / "starter.zip").read_bytes() == first
-
-
-def test_the_unfilled_checks_say_not_written_yet_question_by_question(folder):
-    done = run_python("word2vec.py", cwd=folder)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert re.findall(r"==== (\w+) ====\nnot written yet\n", done.stdout) == [
-        "sigmoid",
-        "naiveSoftmaxLossAndGradient",
-        "negSamplingLossAndGradient",
-        "skipgram",
-    ]
-    done = run_python("sgd.py", cwd=folder)
-    assert (done.returncode, done.stderr) == (1, "sgd: the step is not written yet\n")
-
-
-def test_the_unfilled_run_says_in_a_line_what_is_not_written(folder, tmp_path):
-    done = run_python("run.py", "--output", tmp_path, "--corpus", small_text(tmp_path), cwd=folder)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        "run.py: sgd.py: the step of sgd is not written yet, x stays where it is"
-    )
-
-
-def small_text(folder):
-    """A text that can be trained on."""
-    path = folder / "text.txt"
-    rng = np.random.RandomState(0)
-    words = [f"w{i}" for i in rng.randint(300, size=20000)]
-    path.write_text("\n".join(" ".join(words[i : i + 20]) for i in range(0, 20000, 20)), "utf-8")
-    return path
-
-
-def test_a_function_that_rests_on_an_unwritten_one_says_so(folder, tmp_path):
-    broken = tmp_path / "broken"
-    subprocess.run(["cp", "-r", str(folder), str(broken)], check=True)
-    fill(broken)
-    path = broken / "word2vec.py"
-    unfilled = (folder / "word2vec.py").read_text(encoding="utf-8")
-    text = path.read_text(encoding="utf-8")
-    sigmoid = functions_of(text)["sigmoid"]
-    lines = text.splitlines()
-    gap = functions_of(unfilled)["sigmoid"]
-    lines[sigmoid.lineno - 1 : sigmoid.end_lineno] = unfilled.splitlines()[
-        gap.lineno - 1 : gap.end_lineno
-    ]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    done = run_python("word2vec.py", "negSamplingLossAndGradient", cwd=broken)
-    assert done.returncode == 1
-    assert "rests on sigmoid, not written yet" in done.stdout and "Traceback" not in done.stderr
+def test_only_an_empty_function_is_not_written_yet(filled, body, said):
+    path = filled / "word2vec.py"
+    ours = definition(path.read_text(encoding="utf-8"), "sigmoid")
+    edit(path, ours, f"def sigmoid(x):\n{body}")
+    done = run_python("word2vec.py", "sigmoid", cwd=filled)
+    assert done.returncode == 1 and f"\n{said}" in done.stdout, done.stdout
+    assert done.stderr == ("Failed" if "FAILED" in said else "Not written yet") + ": sigmoid\n"
+    if body == STUB:
+        done = run_python("word2vec.py", "negSamplingLossAndGradient", cwd=filled)
+        assert "needs sigmoid" in done.stdout
+        assert (done.returncode, done.stderr) == (1, "Not written yet: sigmoid\n")
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("sst")
-def test_the_filled_starter_runs_onto_the_published_numbers(folder, tmp_path):
-    filled = tmp_path / "filled"
-    subprocess.run(["cp", "-r", str(folder), str(filled)], check=True)
-    fill(filled)
+def test_the_filled_starter_runs_onto_the_published_numbers(filled):
     (filled / "utils" / "datasets").symlink_to(ROOT / "utils" / "datasets")
     done = run_python("run.py", cwd=filled, timeout=1800)
     assert done.returncode == 0, done.stderr
@@ -196,4 +169,4 @@ def test_the_filled_starter_runs_onto_the_published_numbers(folder, tmp_path):
     great = np.load(filled / "saved_params_40000.npy")[90]
     published = [0.5682557965917, 0.1769376699230, 0.1899364351254, -0.2780914082048]
     np.testing.assert_allclose(great[:4], published, rtol=0, atol=1e-12)
-    assert Path(filled / "word_vectors.png").exists()
+    assert (filled / "word_vectors.png").exists()

@@ -34,7 +34,7 @@ def test_the_benchmark_overwrites_nothing_but_its_own_figures(tmp_path):
     notes.write_text("not to be lost", encoding="utf-8")
     done = run_python("bench.py", "--json", notes, cwd=ROOT)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert done.stderr.endswith("was not made by this option; give another name\n")
+    assert str(notes) in done.stderr and "another name" in done.stderr
     assert notes.read_text(encoding="utf-8") == "not to be lost"
 
 

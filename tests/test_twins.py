@@ -19,7 +19,7 @@ TOLERANCE = dict(rtol=1e-12, atol=1e-12)
 
 
 class Draws:
-    """A dataset of which the next noise words are known."""
+    """A dataset whose next noise words are given."""
 
     def __init__(self, words):
         self._words = iter(words.ravel().tolist())
@@ -90,7 +90,7 @@ def textbook(wordVectors, windows, name):
 
 
 def dense(gradient, shape):
-    """The dense form of `(rows, values)`; each row may stand there once only."""
+    """The dense form of `(rows, values)`; no row may be named twice."""
     rows, values = gradient
     assert len(set(rows.tolist())) == len(rows)
     assert values.shape == (len(rows), *shape[1:])
@@ -275,7 +275,7 @@ def test_minibatches_laid_out_together_are_those_laid_out_alone(problem):
 
 
 @pytest.mark.parametrize("V, n_pairs", [(129, 1), (32769, 1), (100, 300), (1000, 70000)])
-def test_the_last_row_of_a_large_vocabulary_and_many_scores_are_told(V, n_pairs):
+def test_the_last_row_of_a_large_vocabulary_and_many_scores_fit_into_the_integers(V, n_pairs):
     """Whichever of the two takes more bits."""
     windows = make_windows([V - 2], [n_pairs], [V - 1] * n_pairs, np.zeros((n_pairs, 0), dtype=int))
     rows, _, _, indptr, *_ = lay_out(windows, V, 1)[0]

@@ -13,20 +13,12 @@ MATRICES = arrays(float, array_shapes(min_dims=2, max_dims=2), elements=st.float
 VECTORS = arrays(float, array_shapes(max_dims=1), elements=st.floats(-50, 50))
 
 
-@given(VECTORS | MATRICES)
-def test_softmax_is_scipys_of_a_vector_or_each_row(x):
+@given(VECTORS | MATRICES, st.floats(-1000, 1000))
+def test_softmax_is_scipys_of_a_vector_or_each_row_and_is_not_changed_by_a_shift(x, shift):
+    before = x.copy()
     np.testing.assert_allclose(softmax(x), special.softmax(x, axis=-1), rtol=1e-12)
-    assert softmax(x).shape == x.shape
-
-
-@given(MATRICES)
-def test_softmax_of_a_matrix_is_that_of_its_rows(x):
-    np.testing.assert_array_equal(softmax(x), [softmax(row) for row in x])
-
-
-@given(VECTORS, st.floats(-1000, 1000))
-def test_softmax_does_not_change_with_a_shift(x, shift):
     np.testing.assert_allclose(softmax(x + shift), softmax(x), atol=1e-12)
+    np.testing.assert_array_equal(x, before)
 
 
 @pytest.mark.parametrize(
@@ -39,33 +31,22 @@ def test_softmax_does_not_change_with_a_shift(x, shift):
         ([7], [1]),
     ],
 )
-def test_softmax_overflows_nowhere_and_takes_lists(x, expected):
+def test_softmax_never_overflows_and_takes_lists(x, expected):
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         np.testing.assert_allclose(softmax(x), expected, atol=1e-8)
 
 
 @given(MATRICES)
 def test_normalized_rows_have_length_1_and_their_direction(x):
+    before = x.copy()
     rows = normalizeRows(x)
+    np.testing.assert_array_equal(x, before)
     lengths = np.linalg.norm(x, axis=1)
     regular = lengths > 1e-100
     np.testing.assert_allclose(np.linalg.norm(rows[regular], axis=1), 1, rtol=1e-12)
     np.testing.assert_allclose(rows[regular] * lengths[regular, None], x[regular], atol=1e-12)
 
 
-def test_normalized_rows_of_the_assignment():
-    expected = [[0.6, 0.8], [0.4472136, 0.89442719]]
-    np.testing.assert_allclose(normalizeRows(np.array([[3.0, 4.0], [1, 2]])), expected, atol=1e-6)
-
-
 def test_a_row_of_zeros_stays_as_it_is():
     with np.errstate(all="raise"):
         np.testing.assert_array_equal(normalizeRows([[0, 0], [0, -5]]), [[0, 0], [0, -1]])
-
-
-@pytest.mark.parametrize("function", [softmax, normalizeRows])
-def test_arguments_are_not_modified(function):
-    x = np.array([[1.0, 2.0], [3.0, -4.0]])
-    before = x.copy()
-    function(x)
-    np.testing.assert_array_equal(x, before)

@@ -1,218 +1,147 @@
-"""Training by the word2vec.py and sgd.py that are here, whoever wrote them.
+"""Train with the word2vec.py and sgd.py in this folder, whoever wrote them.
 
-    wordVectors = train(dataset, settings, folder, worker)
+    training = Training(settings)           # refuses files that cannot train
+    training.prepare(dataset, worker)       # may refuse them too, and touches nothing
+    wordVectors = training.run(folder)      # writes checkpoints, and resumes from them
 
-`settings` is a `run.Settings`. word2vec.py is compared with the fast path first: if they agree, the
-fast path trains, otherwise word2vec.py's own functions do. So the result is that of these files.
+The fast path trains in the place of a word2vec.py that matches it; other functions train by
+themselves. Either way the vectors are the ones that these two files define.
 """
 
-import json
+import hashlib
+import importlib.util
 import random
+import time
 from pathlib import Path
 
 import numpy as np
 
 from common import checkpoints
-from common.files import replacing
+from common.assignment import BATCH_SIZE
+from common.faults import load
 from common.progress import duration
+from common.python_random import random_restored
 from common.stopping import UserError
-from training import handed_in, textbook
+from training import optimiser
 from training.fast.sampler import BulkSampler
 from training.fast.stream import MinibatchObjective, MinibatchStream
+from training.functions import Functions, WordsOfMinibatch, check
 
-SEED = 31415  # of `random`, the assignment's
-NUMPY_SEED = 9265  # for the initial vectors
-PRINT_EVERY = 10
-RECORD = "saved_settings.json"  # beside the saves of an sgd.py that keeps no settings in them
+FOLDER = Path(__file__).resolve().parents[1]
 
 
-def initial_vectors(V, settings):
-    """Seed both generators and draw the start: V centre vectors, then V outside vectors of zero."""
-    D, seed = settings.dimension, settings.seed
-    random.seed(SEED if seed is None else seed)
-    np.random.seed(NUMPY_SEED if seed is None else seed)
-    wordVectors = np.zeros((2 * V, D), dtype=np.float32 if settings.float32 else np.float64)
-    wordVectors[:V] = (np.random.rand(V, D) - 0.5) / D
-    return wordVectors
+class Training:
+    """One training; UserError says what is wrong with either file when it is imported and tried.
+
+    `has_our_sgd` says whether `sgd.sgd` has this package's arguments, or the course's seven alone.
+    """
+
+    def __init__(self, settings, log=print):
+        self.settings, self._log, faults = settings, log, []
+        try:
+            self._functions = Functions(load("word2vec"), settings)
+        except UserError as error:
+            faults.append(str(error))
+        try:
+            self._sgd = load("sgd")
+            self._wrong_step = optimiser.check_sgd(self._sgd)
+        except UserError as error:
+            faults.append(str(error))
+        if faults:
+            raise UserError("; ".join(faults))
+        self.has_our_sgd = optimiser.has_our_arguments(self._sgd)
+        self._fingerprint = fingerprint()  # now, before somebody changes the files
+
+    def prepare(self, dataset, worker=None, textbook=False):
+        """Check word2vec.py and choose what trains; with `textbook` its own functions in any case.
+
+        Nothing else may draw from `random` between this and `run`.
+        """
+        settings, log, functions = self.settings, self._log, self._functions
+        self._wordVectors = settings.initial_vectors(len(dataset.words))
+        start, stream = random.getstate(), new_stream(dataset, settings, worker)
+        stream.begin()
+        loss = fast_loss(settings)  # the worker draws meanwhile
+        difference, needs_all = check(functions, dataset, settings.dimension, loss)
+        is_right = loss is not None and not difference
+        if settings.float32 and not is_right:
+            why = "word2vec.py differs from" if loss else "there is no"
+            raise UserError(f"single precision is for the fast path; {why} vectorised.py")
+        log(what_was_found(difference, loss))
+        if self._wrong_step:
+            log(f"sgd.py is wrong: {self._wrong_step}")
+
+        self._f = MinibatchObjective(stream, loss)
+        if textbook or not is_right:
+            random.setstate(start)
+            dataset.forget_subsample()
+            if needs_all:
+                self._f = lambda wordVectors: functions(dataset.tokens(), wordVectors, dataset)
+            else:
+                self._f = WordsOfMinibatch(functions, dataset, stream)
+            with random_restored():
+                self._f(self._wordVectors)  # the first call draws the subsample
+                began = time.perf_counter()
+                self._f(self._wordVectors)
+                seconds = settings.iterations * (time.perf_counter() - began)
+                stream.sync_random()
+            dataset.forget_subsample()
+            how = f" on whole arrays, because {needs_all}" if needs_all else ""
+            log(f"Training with your word2vec.py{how}: about {duration(seconds)}")
+        ours = is_right and self.has_our_sgd and not self._wrong_step
+        self._in_checkpoints = settings.in_checkpoints(dataset, "" if ours else self._fingerprint)
+
+    def run(self, folder, progress=lambda _: None):
+        """Train, with checkpoints in a folder; returns the vectors (2V, D).
+
+        `progress` is called with a `sgd.Progress`. Raises `CheckpointsInTheWay` if none of the
+        checkpoints there can be used, `Diverged` if the learning rate is too large.
+        """
+        from threadpoolctl import threadpool_limits  # it comes with scikit-learn
+
+        checkpoints.check_settings(folder, self._in_checkpoints, keep=not self.has_our_sgd)
+        arguments = self._sgd, self._f, self._wordVectors, self.settings, folder, progress
+        # The products are too small for a second thread, which would take the worker's core.
+        # sgd stops at what is not finite.
+        with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+            if self.has_our_sgd:
+                return optimiser.train(*arguments, self._in_checkpoints)
+            self._log("sgd.py has the course's arguments, so it prints and saves by itself")
+            if checkpoints.newest(folder):
+                self._log("It resumes; as the course's does, this changes the step and the result")
+            return optimiser.train_as_the_course_does(*arguments)
+
+
+def new_stream(dataset, settings, worker=None):
+    """Return the stream of the training's minibatches."""
+    sampler = BulkSampler(dataset, settings.window, settings.n_negatives())
+    return MinibatchStream(sampler, BATCH_SIZE, worker, settings.iterations)
 
 
 def fast_loss(settings):
-    """The vectorised loss, or None without training/fast/vectorised.py, as in a course kit."""
-    try:
-        from training.fast import vectorised
-    except ImportError as error:
-        if "vectorised" not in str(error):
-            raise
+    """Return the loss of the fast path, or None where that is missing, as in the starter."""
+    if importlib.util.find_spec("training.fast.vectorised") is None:
         return None
-    negative_sampling = settings.loss == "negative-sampling"
-    return vectorised.NegSampling() if negative_sampling else vectorised.naive_softmax
+    from training.fast import vectorised  # imports SciPy, which takes a while
+
+    return vectorised.NegSampling() if settings.n_negatives() else vectorised.naive_softmax
 
 
-def fast_objective(dataset, settings, worker=None, loss_and_gradient=None):
-    """The function for `sgd`: minibatches drawn ahead, by default the vectorised loss of each."""
-    K = settings.negatives if settings.loss == "negative-sampling" else 0
-    sampler = BulkSampler(dataset, settings.window, K)
-    stream = MinibatchStream(sampler, textbook.BATCH_SIZE, worker, settings.iterations)
-    return MinibatchObjective(stream, loss_and_gradient or fast_loss(settings))
-
-
-def textbook_objective(dataset, settings):
-    """The same function as the assignment has it: word2vec.py's functions on whole arrays."""
-    return textbook.textbook_objective(their_functions(settings), dataset)
-
-
-def their_functions(settings, afresh=False):
-    """The functions of the word2vec.py that is here, perhaps without what they have kept."""
-    word2vec = handed_in.load("word2vec", afresh)
-    return textbook.Functions(word2vec, settings.loss, settings.window, settings.negatives)
-
-
-def choose_objective(dataset, settings, worker, by_textbook, log):
-    """The function for `sgd`, and whether it computes what this package's word2vec.py does.
-
-    That is found out by comparing word2vec.py with the fast path, on some minibatches.
-    """
-    functions = their_functions(settings)
-    start, numpy_start = random.getstate(), np.random.get_state()
-    f = fast_objective(dataset, settings, worker, textbook.Textbook(functions, dataset.words))
-    f.begin()
-    fast = fast_loss(settings)  # SciPy takes a while, in which the worker draws already
-    functions, verdict = check(functions, dataset, settings, fast)
-    agrees = fast is not None and not verdict.difference
-    if agrees and not by_textbook:
-        log("word2vec.py agrees with the fast path, which computes the same in seconds")
-        f.loss_and_gradient = fast
-        return f, True
-    if settings.float32:
-        why = "is not here" if fast is None else "differs from this word2vec.py"
-        raise UserError(f"--float32 is for the fast path, which {why}")
-
-    log(what_differs(verdict, fast))
-    whole, seconds = verdict.whole, verdict.seconds
-    if settings.loss == "naive-softmax":
-        whole = "the naive softmax touches every outside vector"
-    f.loss_and_gradient = textbook.Textbook(functions, dataset.words)
-    if whole:
-        f = textbook_objective(dataset, settings)
-        dataset.forget_subsample()
-        random.setstate(start)
-        seconds = textbook.seconds_of(f, initial_vectors(len(dataset.words), settings))
-        dataset.forget_subsample()
-        random.setstate(start)
-        np.random.set_state(numpy_start)
-    slowly = f" on whole arrays ({whole})" if whole else ""
-    time = duration(seconds * settings.iterations)
-    log(f"Training by the functions of word2vec.py{slowly}: about {time} in all")
-    return f, agrees
-
-
-def check(functions, dataset, settings, fast):
-    """The functions of word2vec.py, and the `textbook.Verdict` on them.
-
-    What fails on the words of a minibatch alone is loaded afresh, and compared on all words.
-    """
-    try:
-        return functions, textbook.check(functions, dataset, settings.dimension, fast)
-    except UserError as error:
-        functions = their_functions(settings, afresh=True)
-        try:
-            return functions, textbook.check(functions, dataset, settings.dimension, fast, True)
-        except UserError:
-            raise error from None
-
-
-def what_differs(verdict, fast):
-    """What the check has found, in a line for people."""
-    if fast is None and not verdict.difference:
-        return "word2vec.py draws windows and negatives as the assignment does"
-    if not verdict.difference:
-        return "word2vec.py agrees with the fast path"
-    grader = handed_in.FOLDER / "autograder"
-    advice = "; `python autograder .` names the mistake" if grader.is_dir() else ""
-    return f"word2vec.py is not right: {verdict.difference}{advice}"
-
-
-def train(
-    dataset,
-    settings,
-    folder,
-    worker=None,
-    progress=None,
-    by_textbook=False,
-    log=print,
-    make_room=lambda: None,
-):
-    """Train by the word2vec.py and sgd.py that are here: (2V, D).
-
-    Saves to and resumes from `folder`, once `make_room` has been called: the run can begin then.
-    `progress` is told what `sgd.Progress` has.
-    """
-    from threadpoolctl import threadpool_limits  # scikit-learn brings it
-
-    progress = progress or (lambda _: None)
-    sgd = handed_in.load("sgd")
-    handed_in.check_sgd(sgd)
-    ours = handed_in.digest("sgd") == handed_in.OUR_SGD
-    origin = handed_in.fingerprint()
-    wordVectors = initial_vectors(len(dataset.words), settings)
-    f, is_right = choose_objective(dataset, settings, worker, by_textbook, log)
-    make_room()
-    in_saves = settings.in_saves(dataset, None if ours and is_right else origin)
-    takes_settings = handed_in.takes_settings(sgd)
-    check_record(folder, in_saves, keep=not takes_settings)
-    # The products are too small to be worth a second thread, which would cost the worker its core.
-    # sgd stops at what is not finite.
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
-        if takes_settings:
-            return sgd.sgd(
-                f,
-                wordVectors,
-                settings.step,
-                settings.iterations,
-                None,
-                True,
-                PRINT_EVERY,
-                progress=progress,
-                folder=folder,
-                settings=in_saves,
-            )
-        log("sgd.py takes the course's seven arguments: it prints and saves in its own way")
-        newest = checkpoints.newest(folder)
-        if newest and newest < settings.iterations:
-            log(
-                f"It goes on from {checkpoints.params_file(folder, newest)}; the course's halves the "
-                "step by a fraction then, and ends elsewhere than a run that was never stopped"
-            )
-        return handed_in.call_seven_arguments(
-            sgd, f, wordVectors, settings.step, settings.iterations, folder, progress
+def what_was_found(difference, fast_loss):
+    """Return the line for people on what the check has found."""
+    if difference:
+        command = "autograder ." if (FOLDER / "autograder").is_dir() else "word2vec.py"
+        return (
+            f"word2vec.py is wrong: {difference}; `python {command}` tries each function by itself"
         )
+    if fast_loss is not None:
+        return "word2vec.py matches the fast path"
+    right = "word2vec.py's draws, its loss at the start and the gradient of its loss are right"
+    return f"{right}; other values of the loss are not checked here, but by `python word2vec.py`"
 
 
-def read_record(folder):
-    """What is kept beside the saves of an sgd.py that keeps no settings in them, or None.
-
-    It is empty, and so that of no run, if it cannot be read.
-    """
-    try:
-        return dict(json.loads((Path(folder) / RECORD).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (ValueError, TypeError):
-        return {}
-
-
-def check_record(folder, in_saves, keep):
-    """Raise UserError if the saves in a folder are an sgd.py's of another run.
-
-    `keep` says that the sgd.py to come saves no settings, so that they are kept beside its saves.
-    """
-    path, recorded = Path(folder) / RECORD, read_record(folder)
-    if checkpoints.newest(folder) is None:
-        path.unlink(missing_ok=True)
-    elif recorded != in_saves and (keep or recorded is not None):
-        raise UserError(
-            f"the saves in {folder} are of other files or settings; {checkpoints.advice(folder)}"
-        )
-    if keep:
-        with replacing(path, "w", encoding="utf-8") as file:
-            file.write(json.dumps(in_saves, indent=2) + "\n")
+def fingerprint():
+    """Return a short text that tells these two files from others."""
+    texts = [(FOLDER / name).read_bytes() for name in ("word2vec.py", "sgd.py")]
+    digests = [hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest() for text in texts]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]

@@ -1,13 +1,24 @@
-"""Gradient checks by central differences; a failed check raises `GradientCheckError`.
+"""Gradient checks by central differences, and the assignment's expected values.
 
     from utils.gradcheck import gradcheck_naive
     gradcheck_naive(lambda x: (np.sum(x**2), 2 * x), np.array([1.0, 2.0]), "square")
 
-`grad_tests_softmax` and `grad_tests_negsamp` compare a skip-gram with the values the assignment
-gives. They are of its later editions.
+A check that fails raises `GradientCheckError`. `gradcheck_naive` is in all editions of the
+assignment, `grad_tests_softmax` and `grad_tests_negsamp` in later ones; the rest is for
+`python word2vec.py`.
 """
 
+import ast
+import contextlib
+import copy
+import functools
+import inspect
+import io
+import math
 import random
+import sys
+import traceback
+from pathlib import Path
 
 import numpy as np
 
@@ -26,12 +37,41 @@ NEGATIVE_SAMPLING_VALUES = (
     ("c", "a b c a", 28.653567707668795),
     ("a", "a b e d b c", 60.648705494891914),
 )
+# Outside word and loss, for the vectors of `check_loss` in word2vec.py
+NAIVE_SOFTMAX_LOSSES = ((0, 5.266035475343321), (4, 0.5698834813856748))
+OUTSIDE_WORD = 2
+DRAWN = (2, 4, 4, 1, 2, 4, 0, 3, 1, 0, 4, 1, 3)  # what the dataset draws: repeats, and 2 again
+# (optional arguments, what they mean, number of words drawn, loss)
+NEGATIVE_SAMPLING_LOSSES = (
+    ({}, "K = 10, the default", 12, 17.322316804115264),
+    ({"K": 4}, "K = 4", 6, 9.87094629960833),
+)
+MOST_DRAWS = 1000  # more than that never ends
+
+PAIR = {"loss": None, "gradCenterVec": 0, "gradOutsideVecs": 2}
+RESULTS = {  # function -> its results, each with the position of the argument of the same shape
+    "sigmoid": {"result": 0},
+    "naiveSoftmaxLossAndGradient": PAIR,
+    "negSamplingLossAndGradient": PAIR,
+    "skipgram": {"loss": None, "gradCenterVecs": 4, "gradOutsideVectors": 5},
+}
+RESTS_ON = {  # function -> those that it calls
+    "negSamplingLossAndGradient": ["sigmoid"],
+    "skipgram": ["sigmoid", "naiveSoftmaxLossAndGradient", "negSamplingLossAndGradient"],
+}
+# Ratio of two results -> what may be behind it
+RATIOS = {
+    -1: "is a sign the wrong way round?",
+    math.log(10): "is it np.log10 where it should be np.log?",
+    1 / math.log(2): "is it np.log2 where it should be np.log?",
+}
 
 
 class GradientCheckError(AssertionError):
     """A value or gradient that is not what it should be; the message shows where, and both."""
 
 
+# ------------------------------------------------------------------------------- gradient checks
 def gradcheck_naive(f, x, gradientText):
     """Check the gradient of f at x entry by entry.
 
@@ -48,31 +88,30 @@ def gradcheck_naive(f, x, gradientText):
     Raises
     ------
     GradientCheckError
-        At the first entry where the two differ by more than 1e-5, relatively.
+        If an entry of the two gradients differs by more than 1e-5, relatively.
     """
     state = random.getstate()
     _, gradient = f(x)
-    if np.shape(gradient) != np.shape(x):
-        raise GradientCheckError(
-            f"{gradientText}: the gradient has shape {np.shape(gradient)}, x has {np.shape(x)}"
-        )
+    check_shape(f"{gradientText}: the gradient", gradient, np.shape(x))
     gradient = np.array(gradient)  # f may hand out x itself, which is about to change
+    numerical = np.empty(np.shape(x))
     for index in np.ndindex(x.shape):
-        numerical = central_difference(f, x, index, state)
-        analytic = gradient[index]
-        scale = max(1, abs(numerical), abs(analytic))
-        with np.errstate(invalid="ignore"):
-            difference = abs(numerical - analytic) / scale
-        if not difference <= TOLERANCE:  # put so that NaN fails, which infinities lead to as well
-            raise GradientCheckError(
-                f"{gradientText}: gradient check failed at index {index}: "
-                f"your gradient is {analytic:.10g}, the numerical one is {numerical:.10g}"
-            )
+        numerical[index] = central_difference(f, x, index, state)
+    scale = np.maximum(1, np.maximum(np.abs(numerical), np.abs(gradient)))
+    with np.errstate(invalid="ignore"):
+        agrees = np.abs(numerical - gradient) / scale <= TOLERANCE  # False where either is NaN
+    if not np.all(agrees):
+        index = tuple(np.argwhere(~agrees)[0].tolist())
+        raise GradientCheckError(
+            f"{gradientText}: at index {index} your gradient is {gradient[index]:.10g}, but the "
+            f"numerical one is {numerical[index]:.10g}.{name_ratio(gradient, numerical)}\n"
+            "The numerical gradient is computed from your loss, so either of the two may be wrong"
+        )
     print(f"{gradientText}: gradient check passed")
 
 
 def central_difference(f, x, index, state):
-    """(f(x + H e) - f(x - H e)) / 2H, e the unit vector at index; both draw from `state` on."""
+    """Return (f(x + H e) - f(x - H e)) / 2H, e the unit vector at index; both draw from `state`."""
     value = x[index]
     try:
         x[index] = value + H
@@ -86,52 +125,249 @@ def central_difference(f, x, index, state):
     return (above - below) / (2 * H)
 
 
+def name_ratio(actual, expected):
+    """Return a sentence on the ratio of two arrays if it is the same in every entry, or else ""."""
+    actual, expected = np.ravel(actual), np.ravel(expected)
+    if np.all(np.abs(actual) < 1e-6):
+        return " Yours is zero everywhere."
+    largest = np.argmax(np.abs(expected))
+    with np.errstate(all="ignore"):
+        ratio = actual[largest] / expected[largest]
+        if not np.allclose(actual, ratio * expected, rtol=1e-4, atol=1e-6):  # nor does NaN
+            return ""
+    factor = ratio if abs(ratio) > 0.9999 else 1 / ratio
+    meaning = next((RATIOS[r] for r in RATIOS if math.isclose(factor, r, rel_tol=1e-4)), "")
+    if not meaning and math.isclose(factor, round(factor), rel_tol=1e-4):
+        meaning = "is there a factor too many, or a mean for a sum?"
+    if not meaning and len(expected) == 1:
+        return ""  # any two numbers have a ratio
+    times = f"{factor:.5g} times" if factor == ratio else f"1/{factor:.5g} of"
+    where = " everywhere" if len(expected) > 1 else ""
+    return f" Yours is {times} that{where}{': ' if meaning else '.'}{meaning}"
+
+
+# ------------------------------------------------------------------------------- expected values
+def sigmoid_tests(sigmoid):
+    """Compare `sigmoid` with the assignment's values, others in a matrix, and far from 0."""
+    values = (0.73105858, 0.88079708, 0.95257413)
+    check_close("sigmoid([1, 2, 3])", sigmoid(np.array([1.0, 2.0, 3.0])), values)
+    values = ((0.26894142, 0.11920292), (0.5, 0.99330715))
+    matrix = np.array([[-1.0, -2.0], [0.0, 5.0]])
+    check_close("sigmoid([[-1, -2], [0, 5]])", sigmoid(matrix), values)
+    print("sigmoid: expected values met")
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            far_out = sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    except ArithmeticError as error:
+        print(f"remark: sigmoid([-1000, 0, 1000]): {error} (this costs nothing)")
+    else:
+        check_close("sigmoid([-1000, 0, 1000])", far_out, (0, 0.5, 1))
+
+
+def loss_tests_softmax(lossAndGradient, v_c, U):
+    """Compare the naive-softmax loss with expected values, at v_c and U of `check_loss`."""
+    for o, expected in NAIVE_SOFTMAX_LOSSES:
+        check_close(f"loss (outside word {o})", lossAndGradient(v_c, o, U, None)[0], expected)
+    print("loss: expected values met")
+
+
+def loss_tests_negsamp(lossAndGradient, v_c, U):
+    """Compare the negative-sampling loss with expected values, for negatives that are known.
+
+    Before that, see how many it draws, and whether a word drawn three times counts three times.
+    """
+    o = OUTSIDE_WORD
+    for options, K, n_draws, _ in NEGATIVE_SAMPLING_LOSSES:
+        dataset = Draws(DRAWN)
+        lossAndGradient(v_c, o, U, dataset, **options)
+        if dataset.n_draws != n_draws:
+            raise GradientCheckError(
+                f"{K}: it draws {dataset.n_draws} words from the dataset, not {n_draws}: "
+                "does it call getNegativeSamples(outsideWordIdx, dataset, K)?"
+            )
+    once, thrice = (lossAndGradient(v_c, o, U, Draws([4]), K=K)[2][4] for K in (1, 3))
+    if np.any(once) and np.allclose(thrice, once):
+        raise GradientCheckError(
+            "gradOutsideVecs: a word that is drawn three times counts three times; here it counts "
+            "once. (grad[indices] += values adds only one of the values of a repeated index.)"
+        )
+    for options, K, _, expected in NEGATIVE_SAMPLING_LOSSES:
+        loss = lossAndGradient(v_c, o, U, Draws(DRAWN), **options)[0]
+        check_close(f"loss ({K}; some words are drawn repeatedly)", loss, expected)
+    print("loss and draws: expected values met")
+
+
+class Draws:
+    """A dataset whose negative samples are known: it draws these words again and again."""
+
+    def __init__(self, words):
+        self._words = words
+        self.n_draws = 0
+
+    def sampleTokenIdx(self):
+        if self.n_draws == MOST_DRAWS:
+            raise GradientCheckError(
+                f"it draws more than {MOST_DRAWS} words: a word may be drawn twice for one loss"
+            )
+        self.n_draws += 1
+        return self._words[(self.n_draws - 1) % len(self._words)]
+
+
 def grad_tests_softmax(skipgram, dummy_tokens, dummy_vectors, dataset):
     """Compare `skipgram` with the assignment's values for the naive softmax, window size 3."""
-    for center, outside, expected_loss, expected_gradient in SOFTMAX_VALUES:
-        name = f"skipgram, naive softmax, centre {center}"
-        loss, center_gradient, outside_gradient = skipgram(
-            center, 3, outside.split(), dummy_tokens, dummy_vectors[:5], dummy_vectors[5:], dataset
-        )
+    skipgram = checked(skipgram, "skipgram")
+    more = dummy_tokens, dummy_vectors[:5], dummy_vectors[5:], dataset
+    for center, words, expected_loss, expected_gradient in SOFTMAX_VALUES:
+        name = f"skipgram, naive softmax, centre {center}, outside {words}"
+        words = words.split()
+        loss, gradCenterVecs, _ = skipgram(center, 3, words, *more)
+        if loss and loss == skipgram(center, 3, words[:1], *more)[0]:
+            raise GradientCheckError(
+                f"{name}: only the first word counts: is `return` in the loop?"
+            )
         expected = np.zeros((5, 3))
         expected[dummy_tokens[center]] = expected_gradient
-        check_close(f"{name}: loss", loss, expected_loss, 1e-9)
-        check_close(f"{name}: gradCenterVecs", center_gradient, expected, 1e-7)
-        check_shape(f"{name}: gradOutsideVectors", outside_gradient, (5, 3))
-    print("skipgram, naive softmax: expected values met")
+        check_close(f"{name}: loss", loss, expected_loss)
+        check_close(f"{name}: gradCenterVecs", gradCenterVecs, expected)
+    print("skipgram with the naive softmax: expected values met")
 
 
 def grad_tests_negsamp(skipgram, dummy_tokens, dummy_vectors, dataset, negSamplingLossAndGradient):
     """Compare `skipgram` with the assignment's values for negative sampling.
 
-    They depend on the state of `random`, which is to be that after the gradient check.
+    They depend on the state of `random`, which must be the one after the gradient checks.
     """
-    for center, outside, expected_loss in NEGATIVE_SAMPLING_VALUES:
-        name = f"skipgram, negative sampling, centre {center}, outside {outside}"
-        loss, center_gradient, outside_gradient = skipgram(
-            center,
-            len(outside.split()),
-            outside.split(),
-            dummy_tokens,
-            dummy_vectors[:5],
-            dummy_vectors[5:],
-            dataset,
-            negSamplingLossAndGradient,
-        )
-        check_close(f"{name}: loss", loss, expected_loss, 1e-9)
-        check_shape(f"{name}: gradCenterVecs", center_gradient, (5, 3))
-        check_shape(f"{name}: gradOutsideVectors", outside_gradient, (5, 3))
-    print("skipgram, negative sampling: expected values met")
+    skipgram = checked(skipgram, "skipgram")
+    more = dummy_tokens, dummy_vectors[:5], dummy_vectors[5:], dataset
+    for center, words, expected in NEGATIVE_SAMPLING_VALUES:
+        name = f"skipgram, negative sampling, centre {center}, outside {words}"
+        words = words.split()
+        loss, _, _ = skipgram(center, len(words), words, *more, negSamplingLossAndGradient)
+        if loss == skipgram(center, len(words), words, *more)[0]:
+            raise GradientCheckError(
+                f"{name}: the loss is the naive softmax's: does it call word2vecLossAndGradient?"
+            )
+        check_close(f"{name}: loss", loss, expected)
+    print("skipgram with negative sampling: expected values met")
 
 
-def check_close(name, actual, expected, tolerance):
-    """Raise `GradientCheckError` unless two numbers or arrays agree to an absolute tolerance."""
+def check_close(name, actual, expected):
+    """Raise `GradientCheckError` unless numbers or arrays agree to 7 digits after the point."""
     check_shape(name, actual, np.shape(expected))
-    if not np.all(np.abs(np.subtract(actual, expected)) <= tolerance):
-        raise GradientCheckError(f"{name}: yours is\n{actual}\nexpected\n{expected}")
+    if not np.allclose(actual, expected, rtol=0, atol=1e-7):
+        space, comma = ("\n", "\n") if np.ndim(expected) else (" ", ", ")
+        with np.printoptions(precision=10):
+            values = (
+                f"yours is{space}{np.asarray(actual)}{comma}expected{space}{np.asarray(expected)}"
+            )
+        raise GradientCheckError(f"{name}: {values}.{name_ratio(actual, expected)}")
 
 
 def check_shape(name, actual, expected):
     """Raise `GradientCheckError` unless an array has the expected shape."""
     if np.shape(actual) != expected:
-        raise GradientCheckError(f"{name}: yours has shape {np.shape(actual)}, expected {expected}")
+        raise GradientCheckError(
+            f"{name} has shape {np.shape(actual)}; it should be {expected or 'a number'}"
+        )
+
+
+def checked(function, name):
+    """Return a function of the assignment that raises `GradientCheckError` if a call goes wrong.
+
+    It goes wrong if an argument is modified or the results have other shapes than they should.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        before = [copy.copy(argument) for argument in arguments]
+        result = function(*arguments, **options)
+        for i, (now, then) in enumerate(zip(arguments, before)):
+            if isinstance(now, (np.ndarray, list)) and not np.array_equal(now, then):
+                argument = [*inspect.signature(function).parameters][i]
+                raise GradientCheckError(f"the argument {argument} was modified: work on a copy")
+        check_results(result, RESULTS[name], arguments)
+        return result
+
+    return call
+
+
+def check_results(result, expected, arguments):
+    """Raise `GradientCheckError` unless a function has returned results of the right shapes."""
+    if result is None:
+        raise GradientCheckError("it returns nothing: is the line with `return` missing?")
+    results = [result] if len(expected) == 1 else result
+    if not isinstance(results, (tuple, list)) or len(results) != len(expected):
+        raise GradientCheckError(f"it should return {len(expected)} results: {', '.join(expected)}")
+    for name, value in zip(expected, results):
+        like = expected[name]
+        check_shape(name, value, () if like is None else np.shape(arguments[like]))
+
+
+# ------------------------------------------------------------------------------- running them
+def run_checks(checks, names):
+    """Run checks of a word2vec.py and print how each ends; exit status 1 unless all pass.
+
+    `checks` has a function by its name in the assignment, and the check to be called with it.
+    """
+    from common.stopping import run_command  # which a scaffold does not have
+
+    run_command("word2vec.py", lambda: report(checks, names))
+
+
+def report(checks, names):
+    """Print how the checks of these functions end; SystemExit names those that did not pass."""
+    failed, unwritten = [], {}
+    for name in names:
+        print(f"==== {name} ====")
+        calls = RESTS_ON.get(name, [])
+        missing = [other for other in (*calls, name) if is_stub(checks[other][0])]
+        unwritten |= dict.fromkeys(missing)
+        if name in missing:
+            print("not written yet")
+        elif missing:
+            print(f"needs {missing[0]}, which is not written yet")
+        elif fault := fault_of(name, checks):
+            failed.append(name)
+            print(f"FAILED: {fault}")
+            with contextlib.redirect_stdout(io.StringIO()):
+                first = [other for other in calls if fault_of(other, checks)]
+            if first:
+                print(f"{first[0]} fails its own check: look there first.")
+    ends = [("Failed", failed), ("Not written yet", unwritten)]
+    if failed or unwritten:
+        sys.exit(
+            "\n".join(f"{end}: {', '.join(functions)}" for end, functions in ends if functions)
+        )
+    print("All checks passed.")
+
+
+def is_stub(function):
+    """Return whether a function is not written: it does nothing, or nothing but raise."""
+    try:
+        definition = ast.parse(inspect.getsource(function)).body[0]
+    except (OSError, TypeError, SyntaxError):  # one of SciPy's, or a part of a statement
+        return False
+    return isinstance(definition, ast.FunctionDef) and all(
+        isinstance(statement, (ast.Pass, ast.Raise))
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in definition.body
+    )
+
+
+def fault_of(name, checks):
+    """Return what the check of a function finds, in words; "" if it passes."""
+    function, check = checks[name]
+    try:
+        check(checked(function, name))
+    except GradientCheckError as error:
+        return str(error)
+    except (Exception, SystemExit) as error:
+        return describe(error, check.__code__.co_filename)
+    return ""
+
+
+def describe(error, file):
+    """Return an error in a line: where in the file it was raised, and what it is."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":")
+    return f"{Path(file).name}, line {frames[-1].lineno}, in {frames[-1].name}: {reason}"

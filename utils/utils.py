@@ -4,9 +4,10 @@ import numpy as np
 
 
 def softmax(x):
-    """Softmax of a vector (n,), or of each row of a matrix (m, n); same shape, x is not modified.
+    """Return the softmax of a vector (n,) or of each row of a matrix (m, n), in the shape of x.
 
-    exp(x_i) / sum_j exp(x_j) is the same for x and x - max(x), and the second cannot overflow.
+    exp(x_i) / sum_j exp(x_j) is the same for x and x - max(x), and the second cannot overflow. x is
+    not modified.
     """
     x = np.asarray(x)
     exponentials = np.exp(x - np.max(x, axis=-1, keepdims=True))
@@ -14,7 +15,7 @@ def softmax(x):
 
 
 def normalizeRows(x):
-    """The rows of a matrix (m, n) at length 1; a row of zeros stays as it is."""
+    """Return a matrix (m, n) with its rows scaled to length 1; a row of zeros stays as it is."""
     x = np.asarray(x)
     lengths = np.sqrt(np.sum(x**2, axis=1, keepdims=True))
     return x / np.where(lengths > 0, lengths, 1)

@@ -3,9 +3,8 @@
     minibatches = lay_out(sampler.draw(5000), V, batch_size=50)     # 100 of them
     loss, (rows, values) = NegSampling()(wordVectors, minibatches[0])
 
-A minibatch touches some 1,250 of the 39,078 rows of `wordVectors`. It names these once and calls
-them by local numbers from there on, so that the mathematics (`training.fast.vectorised`, or
-anybody's word2vec.py by `training.textbook`) has small arrays to work on.
+A minibatch touches some 1,250 of the 39,078 rows of `wordVectors`. It lists these once and refers
+to them by local numbers from there on, so that the mathematics works on small arrays.
 """
 
 from typing import NamedTuple
@@ -16,12 +15,12 @@ import numpy as np
 class Minibatch(NamedTuple):
     """B windows on the R rows of `wordVectors` that they touch.
 
-    The rows of the C centre words come first, then those of the target words. Windows of one centre
-    word stand side by side. A pair (c, o) of a window has K + 1 targets, o first and then the
+    The rows of the C centre words come first, then the rows of the target words. Windows of one
+    centre word are neighbours. A pair (c, o) of a window has K + 1 targets, o first and then the
     negatives, and as many scores u^T v_c; there are P pairs and S = P (K + 1) scores.
 
     `indptr` and `indices` are the pattern of a sparse matrix with an entry for each score, in row c
-    and column u. Read as rows (CSR) they give the matrix, read as columns (CSC) its transpose.
+    and column u. Interpreted as CSR they are the matrix, as CSC its transpose.
     """
 
     rows: np.ndarray  # (R,) of wordVectors, each once
@@ -34,15 +33,14 @@ class Minibatch(NamedTuple):
 
 
 class Minibatches:
-    """Minibatches laid out together, faster than one by one; item i is a `Minibatch`.
+    """Minibatches laid out together, which is faster than one by one; item i is a `Minibatch`.
 
-    Their integers stand end to end, in as few bits as they take, for the way from one process to
-    another.
+    Their integers are kept end to end, in as few bits as possible, to be sent to another process.
     """
 
     def __init__(self, numbers, places, batch_size, n_negatives):
         self._numbers = numbers
-        self._places = places  # of each minibatch: where it begins and ends; its R, C and P
+        self._places = places  # for each minibatch: where it begins and ends, and its R, C and P
         self._batch_size, self._n_negatives = batch_size, n_negatives
 
     def __len__(self):
@@ -109,13 +107,13 @@ def lay_out(windows, V, batch_size):
 
 
 def number_words(words, first, scratch, counting):
-    """Number the different ones among some words: these, and the number of each of all.
+    """Number the different ones among some words; returns these, and the number of every word.
 
-    `first` is the first number; `scratch` has an entry for every word of the vocabulary, and
-    `counting` are the numbers from 0 on.
+    `first` is the first number, `scratch` has an entry for every word of the vocabulary, and
+    `counting` counts from 0.
     """
     places = counting[: len(words)]
-    scratch[words] = places  # of equal words the last place stays
-    different = words.take(np.flatnonzero(scratch.take(words) == places))
+    scratch[words] = places  # where words are equal, the last place remains
+    different = words.take((scratch.take(words) == places).nonzero()[0])
     scratch[different] = counting[first : first + len(different)]
     return different, scratch.take(words)

@@ -5,7 +5,7 @@
         f = MinibatchObjective(stream, NegSampling())       # for sgd
 
 Why a process and not a thread: drawing and training both make many short NumPy calls, and two
-threads that do so spend most of their time handing Python's interpreter lock to and fro.
+threads that do so spend most of their time waiting for Python's interpreter lock.
 """
 
 import contextlib
@@ -16,43 +16,44 @@ import random
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from common import apart
 from common.stopping import say
 from training.fast.minibatch import Minibatches, lay_out
 from training.fast.sampler import Parser, state_after
 
-BATCHES_A_PIECE = 100  # minibatches laid out and sent together, or fewer for ...
-SCORES_A_PIECE = 200_000  # ... about so many scores: they stay in the processor's cache
-PIECES_A_DRAW = 16  # enough windows for the sampler's segments to be many and long
-PIECES_AHEAD = 16  # that the worker keeps, to be trained on while it draws
+BATCHES_A_PIECE = 100  # minibatches that are laid out and sent together, at most
+SCORES_A_PIECE = 200_000  # about, at most; so many stay in the processor's cache
+PIECES_A_DRAW = 16  # windows enough for many long segments of the sampler
+PIECES_AHEAD = 16  # the pieces that the worker keeps, to be trained on while it draws
 START = "from training.fast import stream; stream.serve()"
+ROOT = str(Path(__file__).resolve().parents[2])
 
 
 class Piece(NamedTuple):
     """Some minibatches of a stream."""
 
     minibatches: Minibatches
-    ends: np.ndarray  # outputs of the generator used up to each one's end ...
-    state: tuple  # ... since this state of `random`
+    state: tuple  # of `random`; from it on, the generator's outputs are counted that are used ...
+    ends: np.ndarray  # ... up to the end of each minibatch
 
 
 class Plan(NamedTuple):
-    """What pieces are made from."""
+    """What the worker needs to know to draw pieces."""
 
     parser: Parser
     V: int
     batch_size: int
     n_batches: int  # in a piece
-    n_pieces: int  # that there are to be
-    state: tuple  # of `random`, where the first piece begins
+    n_pieces: int  # total number of pieces
+    state: tuple  # of `random` at the beginning of the first piece
 
 
 def draw_pieces(plan):
-    """The pieces of a plan."""
+    """Yield the pieces of a plan."""
     size = plan.n_batches * plan.batch_size
     n_pieces, missing, state = 1, plan.n_pieces, plan.state
     while missing > 0:
@@ -62,18 +63,18 @@ def draw_pieces(plan):
             part = windows.part(begin, begin + size)
             yield make_piece(part, plan.V, plan.batch_size, state)
         missing, state = missing - n_pieces, after
-        # Few at first, for training to begin, and so few more that it need not wait for them.
+        # Training can begin after a single piece, and need not wait if the number grows slowly.
         n_pieces = min(4 * n_pieces // 3 + 1, PIECES_A_DRAW)
 
 
 def make_piece(windows, V, batch_size, state):
-    """The `Piece` of some drawn windows; their ends count from `state` on."""
+    """Return the `Piece` of some drawn windows; their ends count from `state` on."""
     ends = windows.ends[batch_size - 1 :: batch_size].copy()
-    return Piece(lay_out(windows, V, batch_size), ends, state)
+    return Piece(lay_out(windows, V, batch_size), state, ends)
 
 
 class MinibatchStream:
-    """Drawn minibatches, one after the other.
+    """Draws minibatches, one after the other.
 
     Parameters
     ----------
@@ -81,13 +82,13 @@ class MinibatchStream:
     batch_size : int
         Windows in a minibatch.
     worker : Worker, optional
-        Draws ahead in another process; without one, it is done here, in between.
+        Draws ahead in another process; without one, this process draws in between.
     n_batches : int, optional
-        Of how many minibatches the worker need not draw more.
+        The worker draws at most about so many minibatches.
 
-    The draws are those of the textbook from the state of `random` at the first `next()`. From then
-    on the stream runs ahead of `random`, until `sync_random()` sets it to where the minibatches
-    handed out so far leave it. If it is found changed after that, the stream goes on from there.
+    The draws are the textbook's, from the state of `random` at the first `next()`. From then on the
+    stream runs ahead of `random`, until `sync_random()` sets `random` to where the minibatches so
+    far leave it. If somebody changes it after that, the stream continues from there.
     """
 
     def __init__(self, sampler, batch_size, worker=None, n_batches=sys.maxsize):
@@ -96,11 +97,20 @@ class MinibatchStream:
         self._batch_size = batch_size
         self._worker, self._n_batches = worker, n_batches
         self._piece, self._used = None, 0
-        self._pieces = None  # those to come
-        self._synced = None  # the state that sync_random left behind
+        self._pieces = None  # an iterator over the pieces to come
+        self._synced = None  # the state of `random` that sync_random has set
+
+    def begin(self):
+        """Draw the first minibatch already, and with it the dataset's subsample.
+
+        `random` is then where drawing them one by one leaves it. If the first `next()` finds it
+        elsewhere, as when a run is resumed, the stream begins there instead.
+        """
+        self._begin()
+        self._synced = random.getstate()
 
     def next(self):
-        """The next `Minibatch`."""
+        """Return the next `Minibatch`."""
         moved = self._synced is not None and random.getstate() != self._synced
         self._synced = None
         if self._piece is None or moved:
@@ -117,17 +127,17 @@ class MinibatchStream:
             random.setstate(self._synced)
 
     def _state(self):
-        """The state of `random` after the minibatches handed out so far."""
+        """Return the state of `random` after the minibatches so far."""
         state, ends = self._piece.state, self._piece.ends
         end = int(ends[self._used - 1])
-        # Counted from here on: somebody's sgd asks after each minibatch.
+        # Count from here on, because another sgd.py may ask after each minibatch.
         self._piece = self._piece._replace(state=state_after(state, end), ends=ends - end)
         return self._piece.state
 
     def _begin(self):
-        # The first minibatch here and alone, as it may draw the dataset's subsample by `random`.
+        # The first minibatch is drawn here, because it may draw the dataset's subsample too.
         windows = self._sampler.draw(self._batch_size)
-        ends = np.zeros_like(windows.ends)  # counted from the state at their end
+        ends = np.zeros_like(windows.ends)  # the state of the piece is the one at its end
         windows = windows._replace(ends=ends)
         self._piece = make_piece(windows, self._V, self._batch_size, random.getstate())
         self._used = 0
@@ -135,13 +145,13 @@ class MinibatchStream:
 
     def _next_piece(self):
         pieces = self._pieces or self._coming_pieces(self._state())
-        self._pieces = None  # should the next line be interrupted, they are of no use any more
+        self._pieces = None  # if the next line is interrupted, they cannot be used any more
         piece = next(pieces)
         self._pieces = pieces
         return piece
 
     def _coming_pieces(self, state):
-        """The pieces from a state of `random` on; the worker begins to draw them now."""
+        """Return the pieces from a state of `random` on; the worker begins to draw them now."""
         n_scores = len(self._piece.minibatches[0].indices)
         n_batches = max(1, min(BATCHES_A_PIECE, SCORES_A_PIECE // n_scores))
         n_pieces = -(-self._n_batches // n_batches)
@@ -151,7 +161,7 @@ class MinibatchStream:
         return self._all_pieces(ahead, plan)
 
     def _all_pieces(self, ahead, plan):
-        """What the worker draws, and when there is no more of it, what is drawn here."""
+        """Yield what the worker draws, and when that ends, what this process draws."""
         yield from ahead
         yield from draw_pieces(plan._replace(n_pieces=sys.maxsize, state=self._state()))
 
@@ -159,38 +169,23 @@ class MinibatchStream:
 class MinibatchObjective:
     """A function for `sgd`: each call takes the next minibatch of a stream.
 
-    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch; it may be changed.
+    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch.
     """
 
     def __init__(self, stream, loss_and_gradient):
-        self.loss_and_gradient = loss_and_gradient
         self.sync_random = stream.sync_random
-        self._stream = stream
-        self._first = self._after_first = None
-
-    def begin(self):
-        """Draw the first minibatch, and with it the dataset's subsample, before the first call.
-
-        `random` is then where drawing them one by one leaves it. If it is found elsewhere by the
-        first call, as when a run is resumed, the minibatches are drawn from there on.
-        """
-        self._first = self._stream.next()
-        self.sync_random()
-        self._after_first = random.getstate()
+        self._stream, self._loss_and_gradient = stream, loss_and_gradient
 
     def __call__(self, wordVectors):
-        minibatch, self._first = self._first, None
-        if minibatch is None or random.getstate() != self._after_first:
-            minibatch = self._stream.next()
-        return self.loss_and_gradient(wordVectors, minibatch)
+        return self._loss_and_gradient(wordVectors, self._stream.next())
 
 
 class Worker:
-    """A process that draws pieces ahead; used in a `with` statement, whose end is its end.
+    """A process that draws pieces ahead; it lives as long as the `with` statement it is used in.
 
-    Training does not depend on it: if it cannot be started, or ends too soon, killed perhaps for
-    want of memory, its pieces come to an end and a line says so. It knows NumPy, the sampler and
-    the layout only; whatever else the starting process has imported is not imported there.
+    Training does not depend on it: if it cannot be started, or dies (killed perhaps because memory
+    is short), a line says so and its pieces end. It imports NumPy, the sampler and the layout only,
+    nothing else of what the process that starts it has imported.
     """
 
     def __enter__(self):
@@ -202,12 +197,12 @@ class Worker:
         self._stop()
 
     def pieces(self, plan):
-        """The pieces of a plan, which is begun at once, for as long as the process lives."""
-        if self._is_used:  # for another plan, or only half of a piece was read
+        """Yield the pieces of a plan, begun at once, for as long as the process lives."""
+        if self._is_used:  # it draws for another plan, or half of a piece has been read
             self._stop()
             self._start()
         self._is_used = True
-        with contextlib.suppress(OSError):  # it has ended, which is found out below
+        with contextlib.suppress(OSError):  # it has died, which `_receive` will find out
             if self._process is not None:
                 with self._process.stdin as file:
                     pickle.dump(plan, file, protocol=5)
@@ -220,28 +215,57 @@ class Worker:
                 n_pieces -= 1
         except (OSError, EOFError, pickle.UnpicklingError):
             self._stop()
-            say("the process that draws ahead has ended; the training goes on without it, slower")
+            say("the sampling process died; continuing without it, slower")
 
     def _start(self):
         try:
-            self._process = apart.start(START, stderr=subprocess.DEVNULL)
+            self._process = start_process(START)
         except OSError as error:
             why = error.strerror
-            say(f"no process to draw ahead ({why}); the training goes on without it, slower")
+            say(f"could not start the sampling process ({why}); continuing without it, slower")
 
     def _stop(self):
         if self._process is not None:
-            apart.end(self._process)
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
         self._process = None
 
 
+def start_process(statement):
+    """Start a process that executes a statement, with pipes for its standard input and output.
+
+    It finds the modules that this one finds. Raises OSError if it cannot be started.
+    """
+    # Ctrl-C in a terminal is for the process that trains.
+    options = {"start_new_session": True}
+    if os.name == "nt":
+        options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    variables = {
+        "OPENBLAS_NUM_THREADS": "1",  # it multiplies next to nothing
+        "NUMPY_MADVISE_HUGEPAGE": "0",  # huge pages take longer to get than they ever save
+    }
+    # -S: what the site has added to the path is in ours already.
+    command = f"import sys; sys.path[:0] = sys.argv[1:]; {statement}"
+    return subprocess.Popen(
+        [sys.executable or "", "-S", "-c", command, ROOT, *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **variables},
+        **options,
+    )
+
+
 def serve():
-    """What the worker does: send the pieces of the plan that it gets."""
+    """Do the worker's job: read a plan, and send its pieces."""
     try:
         plan = pickle.load(sys.stdin.buffer)
     except EOFError:
-        return  # there was nothing to do
-    sys.setswitchinterval(1e-4)  # seconds until the sending thread gets its turn
+        return  # there is nothing to do
+    sys.setswitchinterval(1e-4)  # seconds until the thread that sends gets its turn
     ahead = queue.Queue(PIECES_AHEAD)
     sender = threading.Thread(target=send, args=(ahead,), daemon=True)
     sender.start()
@@ -252,7 +276,7 @@ def serve():
 
 
 def send(ahead):
-    """Write out what comes in a queue, until None; then, or if nobody reads it, end the process."""
+    """Write out what a queue gives until None, or until nobody reads it; then end the process."""
     try:
         with contextlib.suppress(OSError), open(sys.stdout.fileno(), "wb", buffering=0) as file:
             for piece in iter(ahead.get, None):

@@ -1,26 +1,28 @@
 """The mathematics of a whole minibatch: both losses of the assignment and their gradients.
 
-Both give what `word2vec.word2vec_sgd_wrapper` gives for the same windows, the mean loss and its
-gradient, but of the gradient just the rows that are not zero. In the notation of word2vec.py, with
-v_c, u_o and u_k rows of `wordVectors`. They compute in the precision of `wordVectors`.
+Both functions return what `word2vec.word2vec_sgd_wrapper` returns for the same windows, the means
+over the windows of the loss (6) and of its gradient, but only the rows of the gradient that are not
+zero. v_c, u_o and u_k are rows of `wordVectors`, whose precision is used. Numbers in brackets are
+formulas of the handout and of written.md.
 """
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
 
-MAX_SCORE = 80.0  # e^-x of a greater score is nothing beside 1, also in single precision
+MAX_SCORE = 80.0  # for a larger score, 1 + e^-x is 1, and e^x might overflow in single precision
 
 
 def naive_softmax(wordVectors, minibatch):
-    """`word2vec_sgd_wrapper` with `naiveSoftmaxLossAndGradient` of a `Minibatch` without negatives.
+    """Compute what `word2vec_sgd_wrapper` does with `naiveSoftmaxLossAndGradient`.
 
-    All pairs of a centre word share one softmax: with n of them, and n_w of these with the word w,
+    The `Minibatch` has no negatives. All pairs of a centre word share one softmax: with n of them,
+    n_w of which have the outside word w, the sums over pairs of (2), (b5) and (c3) are
 
-        J = n log sum_w exp(u_w^T v_c) - sum_j u_j^T v_c            (2), (6)
-        dJ/dv_c = U (n y_hat - n_w),  dJ/du_w = (n y_hat_w - n_w) v_c
+        J = n log sum_w exp(u_w^T v_c) - sum_w n_w u_w^T v_c
+        dJ/dv_c = sum_w (n yhat_w - n_w) u_w,  dJ/du_w = (n yhat_w - n_w) v_c
 
     Returns the mean loss of the windows, and the gradient as `(rows, values)`: the rows (R,) of
-    `wordVectors` (2V, D), each once, and their gradients (R, D). All outside vectors have one.
+    `wordVectors` (2V, D), each once, and their gradients (R, D). Every outside vector has one.
     """
     V = len(wordVectors) // 2
     C, B = minibatch.n_centers, len(minibatch.counts)
@@ -30,22 +32,22 @@ def naive_softmax(wordVectors, minibatch):
     v = wordVectors[center_rows]  # (C, D)
     n = np.diff(minibatch.indptr[: C + 1]).astype(v.dtype)
 
-    scores = outsideVectors @ v.T  # (V, C)
+    scores = outsideVectors @ v.T  # (V, C), u_w^T v_c
     scores -= np.max(scores, axis=0)
     log_sums = np.log(np.sum(np.exp(scores), axis=0))
-    loss = (n @ log_sums - np.sum(scores[outside, minibatch.pair_centers])) / B
+    loss = (n @ log_sums - np.sum(scores[outside, minibatch.pair_centers])) / B  # (2)
 
-    delta = np.exp(scores - log_sums) * (n / B)
-    np.subtract.at(delta, (outside, minibatch.pair_centers), 1 / B)
-    gradient = np.concatenate((delta.T @ outsideVectors, delta @ v))
+    delta = np.exp(scores - log_sums) * (n / B)  # n yhat, see (1a)
+    np.subtract.at(delta, (outside, minibatch.pair_centers), 1 / B)  # n yhat - n_w
+    gradient = np.concatenate((delta.T @ outsideVectors, delta @ v))  # (b5) and (c3)
     return loss, (np.concatenate((center_rows, np.arange(V, 2 * V))), gradient)
 
 
 class NegSampling:
-    """`word2vec_sgd_wrapper` with `negSamplingLossAndGradient`, for one `Minibatch` at a time.
+    """Computes what `word2vec_sgd_wrapper` does with `negSamplingLossAndGradient`.
 
-    Called with `wordVectors` (2V, D) and a minibatch; returns the mean loss of the windows, and the
-    gradient as `(rows, values)`, as `naive_softmax` does. It keeps memory from call to call.
+    Called with `wordVectors` (2V, D) and a `Minibatch`, it returns the mean loss of the windows and
+    the gradient as `(rows, values)`, as `naive_softmax` does. It reuses memory from call to call.
     """
 
     def __init__(self):
@@ -62,25 +64,27 @@ class NegSampling:
         v = wordVectors.take(rows[:C], axis=0, out=self._v[:C], mode="clip")
         pair_v = v.take(pair_centers, axis=0, mode="clip")[:, :, np.newaxis]  # (P, D, 1)
         targets = wordVectors.take(rows.take(indices), axis=0, out=self._targets[:S], mode="clip")
-        x = (targets.reshape(-1, 1 + K, D) @ pair_v).reshape(S)
+        x = (targets.reshape(-1, 1 + K, D) @ pair_v).reshape(S)  # u_k^T v_c with w_0 = o (e10)
 
-        # In x = u_o^T v_c or -u_k^T v_c: J = sum log(1 + e^x) - x, dJ/dx = -1 / (1 + e^x)
+        # With x = u_o^T v_c or -u_k^T v_c, (5) is the sum of -log sigmoid(x) = log(1 + e^x) - x.
         x *= self._signs[:S]
         np.minimum(x, MAX_SCORE, out=x)
         e = np.exp(x)
         e += 1
+        # sigmoid(u_k^T v_c) - label_k, the factor in (e11) and (e12), is -1 / (1 + e^x) for the
+        # outside word and 1 / (1 + e^x) for a negative.
         delta = self._minus_signs[:S] / e
         np.log(e, out=e)
         e -= x
-        loss = e.dot(self._ones[:S]) / B  # faster than the sum
+        loss = e.dot(self._ones[:S]) / B  # (5); faster than the sum
 
         # Both gradients by matrices that are filled rather than made; their shapes never change.
         of_centers, of_targets = self._matrices
         of_centers.indptr = of_targets.indptr = indptr
         of_centers.indices, of_targets.indices = self._counting[:S], indices
         of_centers.data = of_targets.data = delta
-        gradient = (of_targets @ self._v)[:R]  # B >= C
-        gradient[:C] = (of_centers @ self._targets)[:C]
+        gradient = (of_targets @ self._v)[:R]  # (e12), for every u_w; B >= C
+        gradient[:C] = (of_centers @ self._targets)[:C]  # (e11), for every v_c
         return loss, (rows, gradient)
 
     def _make_room(self, R, S, B, D, K, dtype):

@@ -1,0 +1,406 @@
+"""Explore word vectors: nearest words, analogies, and a page with a map of the words.
+
+    python explore.py bad funny woman                   # nearest words, after run.py
+    python explore.py king - man + woman                # an analogy
+    python explore.py --html                            # word_vectors.html: search, zoom, click
+    python explore.py egypt --output bible              # the run in another folder
+    python explore.py paris --vectors glove.6B.50d.txt  # text of word2vec or GloVe
+
+The vectors are the centre vectors of the newest checkpoint. All vectors of a run share a large
+part, so any two have a high cosine. That common mean is taken out before words are compared.
+"""
+
+import os
+import sys
+
+if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from common import stopping
+
+if __name__ == "__main__":
+    stopping.exit_when_signalled("explore.py")  # the imports take a while
+
+import argparse
+import base64
+import contextlib
+import difflib
+import json
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+
+from common import checkpoints
+from common.files import read_lines, replacing
+from common.show import show
+from common.stopping import UserError
+from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
+from common.word_choice import ASSIGNMENT_WORDS, frequent_words
+
+AMONG = 5000  # words of a checkpoint that are neighbours; rarer ones are hardly trained
+STEPS = 32767  # that a direction's numbers have on each side of zero: they fit in 16 bits
+CLOSE_SPELLINGS = 50_000  # words that an unknown one is compared with, which takes a second
+PAGE, TEMPLATE = "word_vectors.html", Path(__file__).resolve().parent / "common" / "explore.html"
+MOST_BYTES = 4_900_000  # of the data in the page
+MOST_FRAMES = 40  # checkpoints that the page's slider has
+MOST_LOSSES = 500  # points of the page's loss curve
+
+
+# ------------------------------------------------------------------------------------- options
+def parse_options(arguments=None):
+    """Return the command line as a namespace; exits with status 2 if it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="explore.py",
+        description="Print the nearest words of some words, or of an analogy such as "
+        "king - man + woman, by the cosine of their vectors; or write a page with a map of the "
+        "words. The vectors are those of the newest saved_params_N.npy in the output folder.",
+        allow_abbrev=False,
+    )
+    option = parser.add_argument
+    option("query", nargs="*", metavar="WORD", help="words, or one analogy with + and -")
+    option("--html", action="store_true", help=f"write the page {PAGE}, and open it")
+    option("--no-open", action="store_true", help="do not open the page")
+    option("--output", type=Path, default=".", metavar="FOLDER", help="the folder of the run (.)")
+    option("--vectors", type=Path, metavar="FILE", help="word2vec or GloVe text, or a .npy file")
+    option("--words", type=Path, metavar="FILE", help="draw the words in this file on the map")
+    option("--raw", action="store_true", help="leave the common mean in: plain cosines")
+    option("--punctuation", action="store_true", help="neighbours without letters or digits, too")
+    option("--top", type=int, default=10, metavar="N", help="neighbours of each word (10)")
+    option(
+        "--among",
+        type=int,
+        metavar="N",
+        help=f"look for neighbours among the N most trained words of a checkpoint ({AMONG}), or "
+        "the first N words of a text (all)",
+    )
+    options = parser.parse_args(arguments)
+    if not options.query and not options.html:
+        parser.error("give words, an analogy such as king - man + woman, or --html")
+    if options.top < 1:
+        parser.error("argument --top: must be at least 1")
+    if options.among is not None and options.among < 2:
+        parser.error("argument --among: must be at least 2")
+    return options
+
+
+# ------------------------------------------------------------------------------------- vectors
+class Vocabulary(NamedTuple):
+    """Words, the most trained or most frequent first, and their vectors (n, D)."""
+
+    words: list
+    vectors: np.ndarray
+    source: Path
+    rows: np.ndarray | None = None  # (n,), those of the words in a checkpoint
+
+    def first(self, n):
+        """Say in words what the first n are."""
+        which = f"first {n:,}" if self.rows is None else f"{n:,} most trained"
+        return f"the {which} of {len(self.words):,} words"
+
+
+def load_vocabulary(options):
+    """Return the `Vocabulary` that the options ask for."""
+    hint = "; make one with `python run.py`, or use --output FOLDER or --vectors FILE"
+    path = options.vectors or newest_checkpoint([options.output], hint)
+    if path.suffix == ".npy":
+        return load_checkpoint(path)
+    index, vectors = read_text(path)
+    return Vocabulary(list(index), vectors, path)
+
+
+def load_checkpoint(path):
+    """Return the `Vocabulary` of a checkpoint, without UNK.
+
+    An outside vector starts at zero, so its length says how much its word was trained. That puts
+    the words in about the order of their frequencies, which the checkpoint does not have.
+    """
+    params = read_params(path)
+    words = checkpoints.read_words(path.parent)
+    hint = "; the words.txt beside it belongs to another run"
+    if words is None:  # of an earlier version, or of somebody else's run of the assignment
+        from utils.get_datasets import ensure_dataset
+        from utils.treebank import StanfordSentiment
+
+        words = StanfordSentiment(ensure_dataset()).words
+        hint = "; run.py with the same options again writes its words beside it"
+    centers, outside = split_checkpoint(params, words, path, hint)
+    trained = np.linalg.norm(outside[:-1] / (np.abs(outside).max() or 1), axis=1)
+    rows = np.argsort(-trained, kind="stable")
+    return Vocabulary([words[i] for i in rows], centers[rows], path, rows)
+
+
+def directions(vectors, n, raw=False):
+    """Return vectors (V, D) as directions: whole numbers, up to `STEPS` for a length of 1.
+
+    Unless `raw`, the mean of the first n is taken out first. Whole numbers of 16 bits are what the
+    page has, and all sums of their products are exact, so both find the same cosines.
+    """
+    vectors = vectors / (np.max(np.abs(vectors)) or 1)  # so that neither sums nor squares overflow
+    if not raw:
+        vectors = vectors - vectors[:n].mean(axis=0)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.rint(vectors / np.where(length > 0, length, 1) * STEPS)
+
+
+def nearest(directions, query, candidates, top):
+    """Return the `top` of the candidates nearest to a query: pairs (row, cosine).
+
+    directions : (V, D), those of `directions()`
+    query : pairs (row, sign); several are an analogy by 3CosAdd, Mikolov et al. (2013): the sum
+    candidates : rows, from which those of the query are left out
+    """
+    target = sum(sign * directions[row] for row, sign in query)
+    own = {row for row, _ in query}
+    candidates = np.array([row for row in candidates if row not in own], dtype=np.intp)
+    found = directions[candidates]
+    lengths = np.sqrt(np.sum(found**2, axis=1)) * (np.sqrt(np.sum(target**2)) or 1)
+    cosines = found @ target / np.where(lengths > 0, lengths, 1)
+    best = np.argsort(-cosines, kind="stable")[:top]
+    return [(int(candidates[i]), float(cosines[i])) for i in best]
+
+
+def mean_cosine(vectors):
+    """Return the mean cosine of two different ones of n vectors, n > 1."""
+    n = len(vectors)
+    units = directions(vectors, n, raw=True) / STEPS
+    square = float(np.sum(units.sum(axis=0) ** 2))  # the sum of all n * n cosines
+    return (square - np.count_nonzero(units.any(axis=1))) / (n * (n - 1))
+
+
+def is_punctuation(word):
+    """Tell whether a word has no letter and no digit, or is a bracket as treebanks write it."""
+    return not any(sign.isalnum() for sign in word) or word in ("-lrb-", "-rrb-")
+
+
+# ------------------------------------------------------------------------------------- queries
+def rows_of(queries, vocabulary):
+    """Return queries of words as queries of rows, for `nearest`; UserError for unknown words.
+
+    Words are looked up as they are, then in lower case.
+    """
+    row = {word: i for i, word in enumerate(vocabulary.words)}
+    wanted = dict.fromkeys(word for query in queries for word, _ in query)
+    found = {word: row.get(word, row.get(word.lower())) for word in wanted}
+    unknown = [close_spellings(word, vocabulary.words) for word in wanted if found[word] is None]
+    if unknown:
+        raise UserError(
+            f"not among the {len(row):,} words of {vocabulary.source}: {'; '.join(unknown)}"
+        )
+    return [[(found[word], sign) for word, sign in query] for query in queries]
+
+
+def close_spellings(word, words):
+    """Return a word with similar ones in brackets, if there are any."""
+    close = difflib.get_close_matches(word.lower(), words[:CLOSE_SPELLINGS])
+    return f"{word} (perhaps {', '.join(close)}?)" if close else word
+
+
+def parse_query(tokens):
+    """Return lists of pairs (word, sign): one for an analogy, otherwise one for each word."""
+    tokens = " ".join(tokens).split()
+    if len(tokens) == 1 or not {"+", "-"} & set(tokens):
+        return [[(word, 1)] for word in tokens]
+    if tokens[0] not in ("+", "-"):
+        tokens.insert(0, "+")
+    signs, words = tokens[::2], tokens[1::2]
+    if len(signs) != len(words) or not set(signs) <= {"+", "-"} or {"+", "-"} & set(words):
+        raise UserError("an analogy has one + or - between two words, as in king - man + woman")
+    return [[(word, 1 if sign == "+" else -1) for sign, word in zip(signs, words)]]
+
+
+def table(names, results, words):
+    """Return the neighbours of each query as an aligned text."""
+    first = max(map(len, names))
+    width = max(len(words[row]) for pairs in results for row, _ in pairs)
+    lines = []
+    for name, pairs in zip(names, results):
+        for row, cosine in pairs:
+            lines.append(f"{name:{first}}   {words[row]:{width}} {cosine:6.3f}")
+            name = ""
+    return "\n".join(lines)
+
+
+# ------------------------------------------------------------------------------------- the page
+def write_page(options, vocabulary, n, candidates, query):
+    """Write the page, which shows a query's neighbours at first, and return its path."""
+    template = TEMPLATE.read_text(encoding="utf-8")
+    path = options.output / PAGE
+    data = page_data(options, vocabulary, n, candidates, query)
+    # Words are data: no < of theirs can end the script element that has them.
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    try:
+        with replacing(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(template.replace("{DATA}", text))
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; use --output FOLDER") from None
+    return path
+
+
+def page_data(options, vocabulary, n, candidates, query):
+    """Return what the page shows, as objects for JSON; arrays are 16-bit numbers in base64."""
+    from common.plot import project  # matplotlib takes a while
+
+    words, vectors = vocabulary.words, vocabulary.vectors
+    groups = groups_to_draw(options.words, vocabulary)
+    drawn = [row for rows in groups.values() for row in rows]
+    iterations = frames_of(vocabulary)
+    fits = how_many_fit(words, vectors.shape[1], len(iterations))
+    rare = dict.fromkeys(row for row in [*drawn, *(row for row, _ in query)] if row >= fits)
+    kept = [*range(fits), *rare]
+    place = {row: number for number, row in enumerate(kept)}
+    n = min(n, fits)
+
+    size = np.abs(vectors).max() or 1  # the unit on the map, so that nothing overflows
+    _, axes, shares = project(vectors[drawn] / size)
+    positions = []
+    for iteration in iterations:
+        frame = load_frame(vocabulary, iteration) / size
+        positions.append((frame[kept] - frame[drawn].mean(axis=0)) @ axes)
+    positions = np.array(positions)
+    return {
+        "source": str(vocabulary.source),
+        "size": vocabulary.first(fits) if fits < len(words) else f"{fits:,} words",
+        "words": [words[row] for row in kept],
+        "directions": encoded(directions(vectors, n, options.raw)[kept]),
+        "among": n,
+        "amongText": vocabulary.first(n),
+        "leftOut": sorted(set(range(n)) - set(candidates)),
+        "top": options.top,
+        "raw": options.raw,
+        "groups": [[name, [place[row] for row in rows]] for name, rows in groups.items()],
+        "shares": shares.tolist(),
+        "positions": encoded(np.rint(positions / (np.abs(positions).max() or 1) * STEPS)),
+        "iterations": iterations,
+        "losses": load_losses(vocabulary.source.parent, iterations),
+        "query": name_of(query, words),
+    }
+
+
+def encoded(numbers):
+    """Return whole numbers as text: 16 bits each, the lower byte first, in base64."""
+    return base64.b64encode(numbers.astype("<i2").tobytes()).decode("ascii")
+
+
+def how_many_fit(words, dimension, n_frames):
+    """Return how many of the words, from the first on, the page has room for."""
+    numbers = (2 * dimension + 2 * 2 * n_frames) * 4 / 3  # bytes of base64
+    sizes = [numbers + len(json.dumps(word, ensure_ascii=False).encode()) + 1 for word in words]
+    return max(2, int(np.searchsorted(np.cumsum(sizes), MOST_BYTES)))
+
+
+def groups_to_draw(path, vocabulary):
+    """Return lists of rows by the group's name: those of the words in a file, if one is given.
+
+    Otherwise the assignment's words, or if some of them are missing, frequent ones.
+    """
+    row = {word: i for i, word in enumerate(vocabulary.words)}
+    if path is not None:
+        groups = {"": words_in_file(path, row, vocabulary.source)}
+    elif all(word in row for words in ASSIGNMENT_WORDS.values() for word in words):
+        groups = ASSIGNMENT_WORDS
+    else:
+        ranked = SimpleNamespace(words=vocabulary.words, frequencies=np.arange(len(row) + 1)[::-1])
+        groups = {"": frequent_words(ranked) or vocabulary.words[:40]}
+    return {name: [row[word] for word in words] for name, words in groups.items()}
+
+
+def words_in_file(path, known, source):
+    """Return the known words of a file, as they are or in lower case; prints the others."""
+    found = [word for _, line in read_lines(path, UserError) for word in line.split()]
+    found = dict.fromkeys(word if word in known else word.lower() for word in found)
+    missing = [word for word in found if word not in known]
+    if len(missing) == len(found):
+        raise UserError(f"none of the words in {path} is in {source}")
+    if missing:
+        print(f"Not in {source}, so not drawn: {' '.join(missing)}")
+    return [word for word in found if word in known]
+
+
+def frames_of(vocabulary):
+    """Return the iterations that have a checkpoint, up to the one in use; [None] for a text."""
+    path = vocabulary.source
+    if vocabulary.rows is None:
+        return [None]
+    iterations = checkpoints.saved_iterations(path.parent)
+    own = [n for n in iterations if checkpoints.params_file(path.parent, n) == path]
+    earlier = iterations[: iterations.index(own[0])] if own else []
+    return earlier[:: len(earlier) // MOST_FRAMES + 1] + (own or [None])
+
+
+def load_frame(vocabulary, iteration):
+    """Return the vectors (n, D) of the same words after an iteration of the same run."""
+    path = checkpoints.params_file(vocabulary.source.parent, iteration)
+    if iteration is None or path == vocabulary.source:
+        return vocabulary.vectors
+    params = read_params(path)
+    if params.shape != (2 * len(vocabulary.rows) + 2, vocabulary.vectors.shape[1]):
+        raise UserError(f"{path} and {vocabulary.source} are of different runs; move one away")
+    return params[vocabulary.rows]
+
+
+def load_losses(folder, iterations):
+    """Return pairs (iteration, smoothed loss) of a run: about `MOST_LOSSES`, and the checkpoints'.
+
+    Without a losses.tsv, only those that are in the checkpoints.
+    """
+    losses = checkpoints.read_losses(folder)
+    if losses is not None:
+        wanted = np.isin(losses[:, 0], [n for n in iterations if n is not None])
+        wanted[:: len(losses) // MOST_LOSSES + 1] = True
+        wanted &= np.isfinite(losses).all(axis=1)  # JSON has no others
+        return losses[wanted][:, [0, 2]].tolist()
+    found = []
+    with contextlib.suppress(Exception):  # whatever sgd.py is there; the page does without a curve
+        from sgd import read_checkpoint
+
+        found = [(n, read_checkpoint(folder, n).smoothed_loss) for n in iterations]
+    return [] if None in dict(found).values() else found
+
+
+# ------------------------------------------------------------------------------------- the command
+def explore(options):
+    """Print the nearest words, or write the page."""
+    vocabulary = load_vocabulary(options)
+    words, vectors = vocabulary.words, vocabulary.vectors
+    if len(words) < 2:
+        raise UserError(f"{vocabulary.source} has one word only")
+    queries = rows_of(parse_query(options.query), vocabulary)
+    n = min(len(words), options.among or (len(words) if vocabulary.rows is None else AMONG))
+    candidates = [i for i in range(n) if options.punctuation or not is_punctuation(words[i])]
+    if options.html:
+        if len(queries) > 1:
+            raise UserError("the page shows one word or one analogy at first; give one")
+        path = write_page(options, vocabulary, n, candidates, *queries or [[]])
+        print(f"Saved {path.resolve()}")
+        if not options.no_open:
+            show(path)
+        return
+
+    source = f"{vocabulary.source}, {vectors.shape[1]} dimensions"
+    print(f"{source}: neighbours among {vocabulary.first(n)}")
+    mean = "is left in" if options.raw else "is taken out (--raw leaves it in)"
+    average = f"{mean_cosine(vectors[:n]) + 0.0:.3f}"
+    print(
+        f"The mean vector, which all words share, {mean}; with it, their mean cosine is {average}\n"
+    )
+    found = directions(vectors, n, options.raw)
+    results = [nearest(found, query, candidates, options.top) for query in queries]
+    print(table([name_of(query, words) for query in queries], results, words))
+
+
+def name_of(query, words):
+    """Return a query as text."""
+    text = " ".join(f"{'+' if sign > 0 else '-'} {words[row]}" for row, sign in query)
+    return text.removeprefix("+ ")
+
+
+def main(arguments=None):
+    """Explore, and turn what goes wrong into one line and an exit status."""
+    stopping.run_command("explore.py", partial(explore, parse_options(arguments)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What a run is to do: `Settings` decide the vectors, `Options` have everything else too."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.assignment import NEGATIVES, NUMPY_SEED, SEED
+
+LOSSES = {  # name -> the function of word2vec.py
+    "negative-sampling": "negSamplingLossAndGradient",
+    "naive-softmax": "naiveSoftmaxLossAndGradient",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the trained vectors; the defaults are the assignment's."""
+
+    corpus: Path | None = None  # a text file; None is the assignment's data
+    min_count: int = 1
+    tokenise: bool = False
+    repeats: int | None = None  # None is 30, or as many as fit
+    iterations: int = 40000
+    dimension: int = 10
+    window: int = 5
+    negatives: int = NEGATIVES
+    step: float = 0.3
+    loss: str = "negative-sampling"
+    seed: int | None = None  # None is the assignment's two seeds
+    float32: bool = False
+
+    def n_negatives(self):
+        """Return K; 0 for the naive softmax."""
+        return self.negatives if self.loss == "negative-sampling" else 0
+
+    def initial_vectors(self, V):
+        """Seed both generators, and draw V centre vectors; V outside vectors of zero follow."""
+        random.seed(SEED if self.seed is None else self.seed)
+        np.random.seed(NUMPY_SEED if self.seed is None else self.seed)
+        D = self.dimension
+        wordVectors = np.zeros((2 * V, D), dtype=np.float32 if self.float32 else np.float64)
+        wordVectors[:V] = (np.random.rand(V, D) - 0.5) / D
+        return wordVectors
+
+    def in_checkpoints(self, dataset, functions=""):
+        """Return what a checkpoint must match to be resumed from, a dict without the iterations.
+
+        `functions` is a fingerprint of word2vec.py and sgd.py, where these decide the result.
+        """
+        # Dropping rare words shows in the fingerprint of the corpus, which is taken without them.
+        settings = {"corpus": dataset.fingerprint(), "repeats": dataset.repeats}
+        for name in ("dimension", "window", "step", "loss", "seed"):
+            settings[name] = getattr(self, name)
+        if self.n_negatives():
+            settings["negatives"] = self.negatives
+        if self.float32:
+            settings["precision"] = "float32"
+        if functions:
+            settings["functions"] = functions
+        return settings
+
+    def title(self, name):
+        """Return the title of a picture: the text's name, iterations, and what is no default."""
+        parts = [name, f"{self.iterations:,} iterations"]
+        if self.dimension != Settings.dimension:
+            parts.append(f"{self.dimension} dimensions")
+        if self.step != Settings.step:
+            parts.append(f"step {self.step:g}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one run of run.py does: its training, and what it leaves in which folder."""
+
+    training: Settings = Settings()
+    textbook: bool = False  # train with word2vec.py's own functions
+    output: Path = Path(".")
+    fresh: bool = False  # remove the checkpoints that are there
+    words: Path | None = None  # a file with the words to draw
+    loss_curve: bool = False
+    animate: Path | None = None  # a GIF to write
+    export: Path | None = None  # a text file of vectors to write
+    export_projector: Path | None = None  # a folder to write two files in
+    overwrite: bool = False  # exports and GIFs may replace any file
+    print_every: int | None = None  # iterations; None leaves it to the display
+    open: bool = True  # show word_vectors.png at the end, where there is a screen
