@@ -583,13 +583,13 @@ def test_a_broken_file_is_told_once(tmp_path, grader):
     files = {**CORRECT, "word2vec.py": "\n\ndef f(:\n"}
     table = grader(folder_of(tmp_path, files), "-q", "skipgram")[1]
     assert table.count("SyntaxError") == 1 and "line 3" in table
-    assert table.count("WRONG") == 12 and "Get sigmoid" not in table
+    assert table.count("WRONG") == 12 and "Fix sigmoid" not in table
 
 
 def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
     sources = edited("    s = 1 / (1 + np.exp(-x))\n", EMPTY_MARKER)
     table = squeezed(grader(folder_of(tmp_path, sources), "-q", "neg-sampling")[1])
-    assert table.count("hint Get sigmoid right first, if this calls it.") == 4
+    assert table.count("hint Fix sigmoid first if this function calls it.") == 4
     assert table.count("not written yet") == 2
 
 
