@@ -1,7 +1,7 @@
 """The files that a run writes into its folder, without `sgd.py`, which may be somebody else's.
 
-Checkpoints have the assignment's names. `words.txt` and `losses.tsv` beside them say what the rows
-of the vectors stand for, and how the training went.
+Checkpoints have the assignment's names. `words.txt`, `counts.txt` and `losses.tsv` beside them say
+what the rows of the vectors stand for, how often each word occurs, and how the training went.
 """
 
 import json
@@ -17,13 +17,13 @@ from common.files import read_lines, replacing
 from common.progress import duration
 from common.stopping import UserError
 
-WORDS, LOSSES = "words.txt", "losses.tsv"
+WORDS, COUNTS, LOSSES = "words.txt", "counts.txt", "losses.tsv"
 SETTINGS = "saved_settings.json"  # beside the checkpoints of an sgd.py that keeps no settings
 UNKNOWN = "UNK"  # the last word
 PARAMS = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
 NAME = re.compile(  # of these files, and of what a killed run leaves of them
     rf"({PARAMS.pattern}|saved_state_[1-9][0-9]*\.pickle|{re.escape(SETTINGS)}"
-    rf"|{re.escape(WORDS)}|{re.escape(LOSSES)})(\.[0-9a-f]{{8}})?(\.tmp)?"
+    rf"|{re.escape(WORDS)}|{re.escape(COUNTS)}|{re.escape(LOSSES)})(\.[0-9a-f]{{8}})?(\.tmp)?"
 )
 
 
@@ -122,29 +122,28 @@ class Record:
 
 
 def write_words(folder, words, frequencies):
-    """Write the words of the vectors' rows and how often each occurs in the text, one per line.
+    """Write the words of the vectors' rows, and how often each occurs in the text, one per line.
 
-    This is word2vec's format of a vocabulary: V lines for parameters of 2V rows.
+    Two files: `words.txt` and `counts.txt`, of V lines each for parameters of 2V rows.
     """
-    content = "".join(f"{word} {n}\n" for word, n in zip(words, frequencies)).encode("utf-8")
-    path = Path(folder) / WORDS
-    if not path.exists() or path.read_bytes() != content:
-        with replacing(path) as file:
-            file.write(content)
+    for name, values in ((WORDS, words), (COUNTS, frequencies)):
+        content = "".join(f"{value}\n" for value in values).encode("utf-8")
+        path = Path(folder) / name
+        if not path.exists() or path.read_bytes() != content:
+            with replacing(path) as file:
+                file.write(content)
 
 
 def read_words(folder):
     """Return the words of the vectors' rows, or None if the folder has no `words.txt`."""
     path = Path(folder) / WORDS
-    lines = read_lines(path, UserError) if path.exists() else None
-    return lines and [line.partition(" ")[0] for _, line in lines]
+    return [word for _, word in read_lines(path, UserError)] if path.exists() else None
 
 
 def read_frequencies(folder):
-    """Return the frequencies of `read_words`, (V,), or None if `words.txt` does not have them."""
+    """Return how often each word of `words.txt` occurs, (V,), or None if that is not known."""
     try:
-        lines = read_lines(Path(folder) / WORDS, UserError)
-        return np.array([int(line.partition(" ")[2]) for _, line in lines])
+        return np.array([int(line) for _, line in read_lines(Path(folder) / COUNTS, UserError)])
     except (UserError, ValueError):
         return None
 

@@ -26,7 +26,7 @@ from common.word_choice import ASSIGNMENT_WORDS
 from training.settings import Options, Settings
 
 PICTURE_WORDS = [word for words in ASSIGNMENT_WORDS.values() for word in words]
-OWN_FILES = ["losses.tsv", "words.txt"]  # beside every checkpoint
+OWN_FILES = ["counts.txt", "losses.tsv", "words.txt"]  # beside every checkpoint
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
