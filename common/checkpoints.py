@@ -85,6 +85,13 @@ def remove(folder):
         path.unlink()
 
 
+def prune(folder, keep, most):
+    """Remove all checkpoints up to iteration `most` but the `keep` newest; None keeps all."""
+    for n in [n for n in saved_iterations(folder) if n <= most][: -keep if keep else 0]:
+        params_file(folder, n).unlink()
+        state_file(folder, n).unlink(missing_ok=True)
+
+
 def set_aside(folder):
     """Move all checkpoints of a folder into a new folder in it; returns its path."""
     number = 1
@@ -100,12 +107,13 @@ def set_aside(folder):
 class Record:
     """Writes the words and the losses beside the checkpoints; called with the progress of `sgd`.
 
-    A resumed run keeps the losses up to where it resumes.
+    A resumed run keeps the losses up to where it resumes. Of the checkpoints, the `keep` newest are
+    kept, or all if that is None.
     """
 
-    def __init__(self, folder, dataset, iterations):
+    def __init__(self, folder, dataset, iterations, keep=None):
         self._folder = Path(folder).absolute()  # an sgd.py may run in another one
-        self._dataset, self._iterations = dataset, iterations
+        self._dataset, self._iterations, self._keep = dataset, iterations, keep
         self._losses = None
 
     def __call__(self, progress):
@@ -119,6 +127,7 @@ class Record:
             self._losses.append((n, progress.loss, progress.smoothed_loss))
             if n % SAVE_EVERY == 0 or n == self._iterations:
                 write_losses(self._folder, self._losses)
+                prune(self._folder, self._keep, n)
 
 
 def write_words(folder, words, frequencies):
