@@ -30,9 +30,8 @@ TINY_WORDS = 8  # so few that negatives often repeat, and often equal the outsid
 class Functions:
     """The functions of a module, called as the assignment's run.py calls them.
 
-    The module's own objects are called, unwrapped, because a skip-gram may ask which loss it was
-    given. Each function is tried once; UserError if one is not written, fails or returns a wrong
-    shape.
+    They are called unwrapped, because a skip-gram may ask which loss it was given. Each function is
+    tried once; UserError if one is not written, fails or returns a wrong shape.
     """
 
     def __init__(self, module, settings):

@@ -78,8 +78,7 @@ class Corpus:
     tablesize : int
         Entries of the noise table.
     repeats : int or None
-        How many times the sentences are repeated before subsampling; None chooses a number by the
-        length of the text.
+        How many times the sentences are repeated before subsampling; None chooses by their length.
     min_count : int or None
         Words that occur fewer times are removed from the sentences first; None is 5, or 2 for a
         short text.
