@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import sgd

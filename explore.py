@@ -13,7 +13,7 @@ vector, so any two have a high cosine. The mean is subtracted before words are c
 import os
 import sys
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from common import stopping

@@ -14,7 +14,7 @@ own functions train. After an interruption, the same command resumes from the la
 import os
 import sys
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from common import stopping

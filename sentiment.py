@@ -11,7 +11,7 @@ outside vector side by side. The regularisation is chosen on dev; test is used o
 import os
 import sys
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from common import stopping

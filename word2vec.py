@@ -24,7 +24,7 @@ import sys
 
 import numpy as np
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not search this file's folder
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from utils import gradcheck

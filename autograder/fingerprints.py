@@ -42,8 +42,8 @@ LOG = {10: 19.061546, 4000: 19.285125, 8000: 14.235772, 20000: 10.307666, 40000:
 def load():
     """Return what is in fingerprints.json: "projections", "losses" and "own_losses", each by run.
 
-    Losses are also by iteration: those of the right function, as printed at the checkpoints. The
-    own losses are those that a faulty function would print itself, if they are different.
+    Losses are also by iteration. "losses" has the right function's losses, as printed at the
+    checkpoints; "own_losses" has what a faulty function would print itself, if it is different.
     """
     data = json.loads(FILE.read_text(encoding="utf-8"))
     for name, runs in data.items():
@@ -71,7 +71,7 @@ def last_iteration(name):
 @functools.lru_cache
 def weights():
     """Return weights of the rows (16, 2V) and columns (16, D): each entry gets their product."""
-    generator = np.random.RandomState(224)  # NumPy promises the same numbers for ever
+    generator = np.random.RandomState(224)  # NumPy guarantees the same numbers in all versions
     shapes = (PROJECTIONS, 2 * V), (PROJECTIONS, D)
     return tuple(generator.standard_normal(shape) for shape in shapes)
 
@@ -121,4 +121,4 @@ def last_loss(name):
     """Return what a run prints in the end, or would if it had the right loss."""
     last = last_iteration(name)
     losses = load()["losses"][name if last == ITERATIONS else PUBLISHED]
-    return losses.get(last, LOG[10])  # that of the beginning if nothing was trained
+    return losses.get(last, LOG[10])  # the first loss if nothing was trained

@@ -192,7 +192,7 @@ def make():
 
 
 def at_saves(log):
-    """Return the losses at the saves."""
+    """Return the losses at the checkpoints."""
     return {i: loss for i, loss in log.items() if i % SAVE_EVERY == 0}
 
 
