@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import explore
+import sgd
 from common.checkpoints import write_losses, write_words
 from common.stopping import UserError
 from common.vectors import write_text
@@ -172,6 +173,8 @@ def test_punctuation_is_a_neighbour_on_request_only(command, vectors):
     assert len(neighbours(command(*asked)[1])) == 5
     assert neighbours(command(*asked, "--punctuation")[1])[:2] == [(".", 0.995), ("queen", 0.994)]
     assert neighbours(command("--vectors", vectors, ".", "--top", 1)[1])[0][0] == "king"
+    write_text(vectors, ["a", "."], VECTORS[:2])
+    assert command("--vectors", vectors, "a")[0] == 0  # without any neighbour
     tokens = [".", "--", "``", "-lrb-", "n't", "90", "हिंदी", "中", "c++"]
     assert [explore.is_punctuation(token) for token in tokens] == [True] * 4 + [False] * 5
 
@@ -303,6 +306,16 @@ def test_the_page_has_what_the_command_reckons_with(command, tmp_path):
     assert np.array_equal(data["directions"], expected)
     assert data["query"] == "a + é" and data["iterations"] == [5, 10]
     assert data["losses"] == [[n, n] for n in range(1, 11)]
+
+
+def test_without_a_file_of_losses_the_curve_has_those_in_the_checkpoints(command, tmp_path):
+    for iteration, params in save_run(tmp_path, ["a", "b", "UNK"]).items():
+        sgd.save_params(iteration, params, folder=tmp_path, smoothed_loss=iteration / 2)
+    command("--output", tmp_path, "--html")
+    assert data_of(tmp_path)["losses"] == [[5, 2.5], [10, 5]]
+    sgd.save_params(5, params, folder=tmp_path)  # as the course's sgd.py saves
+    command("--output", tmp_path, "--html")
+    assert data_of(tmp_path)["losses"] == []
 
 
 def test_the_map_has_the_axes_of_the_picture_and_the_words_of_all_checkpoints(command, tmp_path):
