@@ -138,6 +138,8 @@ def load_checkpoint(path):
     centers, _ = split_checkpoint(params, words, path, hint)
     rows = np.arange(len(words) - 1)
     if frequencies is not None:
+        if len(frequencies) != len(words):
+            raise UserError(f"{path.parent}: words.txt and counts.txt are not of the same run")
         rows = np.argsort(-frequencies[:-1], kind="stable")
         frequencies = frequencies[rows]
     return Vocabulary([words[i] for i in rows], centers[rows], path, rows, frequencies)

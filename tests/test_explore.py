@@ -216,7 +216,7 @@ def test_the_newest_checkpoint_is_read_with_its_words_and_no_corpus(project, tmp
     expected = {word: cosine(params[0], params[int(word[1])]) for word in ("w8", "w7", "w6")}
     assert dict(neighbours(result.stdout)) == pytest.approx(expected, abs=6e-4)
     assert "3 most frequent of 9" in result.stdout
-    (tmp_path / "words.txt").write_text("\n".join([*words, "UNK"]), encoding="utf-8")  # words only
+    (tmp_path / "counts.txt").unlink()  # then all words are neighbours, in their own order
     result = run_python(*arguments, cwd=project, SST_ZIP="no such file")
     assert {word for word, _ in neighbours(result.stdout)} == {"w1", "w2"}
 
@@ -399,6 +399,9 @@ def test_words_of_another_run_beside_a_checkpoint_are_told(command, tmp_path):
     write_words(tmp_path, ["a", "b", "UNK"], [2, 1, 1])
     status, out, err = command("--output", tmp_path, "a")
     assert (status, out) == (1, "") and "words.txt" in err and "\n" not in err
+    write_words(tmp_path, ["a", "b", "c", "UNK"], [2, 1, 1])
+    status, out, err = command("--output", tmp_path, "a")
+    assert (status, out) == (1, "") and "counts.txt" in err and "\n" not in err
     save_run(tmp_path, ["a", "b", "c", "UNK"])
     np.save(tmp_path / "saved_params_5.npy", np.ones((8, 3)))
     status, out, err = command("--output", tmp_path, "--html")
