@@ -323,9 +323,9 @@ def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
     Path("new").write_bytes(b"")
     for path, why in (
         ("v.txt", "v.txt is what this run reads"),
-        ("saved_params_5.npy", "has the name of a save"),
+        ("saved_params_5.npy", "one of a run's own files"),
         ("./sentiment_errors.txt", "is where something else is written"),
-        ("notes", "notes exists and was not made by this option; give another name"),
+        ("notes", "notes exists"),
     ):
         status, out, err = small("--vectors", "v.txt", "--json", path)
         assert (status, out, err.count("\n")) == (1, "", 1) and why in err

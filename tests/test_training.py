@@ -10,7 +10,7 @@ import types
 import numpy as np
 import pytest
 import solutions
-from conftest import ROOT, SmallCorpus, random_sentences, run_python
+from conftest import LIKE_THE_ASSIGNMENT, ROOT, SmallCorpus, random_sentences, run_python
 
 import sgd as our_sgd
 import word2vec
@@ -319,7 +319,15 @@ def run_with(project, tmp_path):
     def run(n, *arguments, folder="out", **files):
         for name, content in files.items():
             (project / f"{name}.py").write_text(content, encoding="utf-8")
-        options = ["--corpus", text, "--words", words, "--output", tmp_path / folder]
+        options = [
+            "--corpus",
+            text,
+            *LIKE_THE_ASSIGNMENT,
+            "--words",
+            words,
+            "--output",
+            tmp_path / folder,
+        ]
         return run_python("run.py", *options, "--iterations", n, *arguments, cwd=project)
 
     run.text, run.out, run.project = text, tmp_path / "out", project
@@ -398,7 +406,10 @@ def test_a_run_ends_on_the_vectors_of_its_own_functions(run_with, mistake):
     assert ("on whole arrays" in done.stdout) == (mistake in DRAW_MISTAKES)
 
     random.seed(DATA_SEED)
-    corpus, settings = TextCorpus(run_with.text), Settings()
+    corpus, settings = (
+        TextCorpus(run_with.text, min_count=1, tokenise=False, lines=True),
+        Settings(),
+    )
     theirs = module_of(text)
     f = lambda x: theirs.word2vec_sgd_wrapper(  # noqa: E731
         theirs.skipgram, corpus.tokens(), x, corpus, 5, theirs.negSamplingLossAndGradient
