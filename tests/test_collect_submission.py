@@ -135,7 +135,7 @@ def test_missing_files_are_all_named_and_an_old_zip_stays(project, missing):
         (project / name).unlink()
     lines = refusal(project)
     assert {line.split()[1] for line in lines} == set(missing) - {"extra.py"}
-    assert all(("run.py" in line) == ("40000" in line or "png" in line) for line in lines)
+    assert all(("python run.py" in line) == ("40000" in line or "png" in line) for line in lines)
     assert (project / "assignment2.zip").read_bytes() == b"old"
 
 
