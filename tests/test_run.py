@@ -298,7 +298,7 @@ def test_a_run_keeps_others_out_of_its_folder_and_ends_with_one_line_on_sigterm(
     second = process("--iterations", "5")
     assert second.returncode == 1
     line = the_one_line(second.stderr)
-    assert "another run is at work" in line and "--output" in line
+    assert "another run" in line and "--output" in line
     assert process("--iterations", "2", "--output", "elsewhere").returncode == 0
     first.terminate()
     _, error = first.communicate(timeout=60)

@@ -444,7 +444,7 @@ def test_misnamed_files_are_named(tmp_path):
 def test_what_is_no_file_is_not_read(tmp_path):
     """A link in an archive; a link, a pipe and a link in a circle in a folder."""
     files, notes, _ = read(tmp_path, {LINK: "/etc/passwd", "word2vec.py": b"a"})
-    assert list(files) == ["word2vec.py"] and "sgd.py is a link" in notes[0]
+    assert list(files) == ["word2vec.py"] and "sgd.py" in notes[0]
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "sgd.py").symlink_to("/etc/passwd")

@@ -322,9 +322,9 @@ def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
     Path("notes").write_text("not to be lost", encoding="utf-8")
     Path("new").write_bytes(b"")
     for path, why in (
-        ("v.txt", "v.txt is what this run reads"),
-        ("saved_params_5.npy", "one of a run's own files"),
-        ("./sentiment_errors.txt", "is where something else is written"),
+        ("v.txt", "v.txt is an input"),
+        ("saved_params_5.npy", "a run's own files"),
+        ("./sentiment_errors.txt", "two outputs"),
         ("notes", "notes exists"),
     ):
         status, out, err = small("--vectors", "v.txt", "--json", path)

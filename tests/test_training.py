@@ -159,7 +159,7 @@ def test_functions_that_change_the_vectors_are_told(corpus):
         "    u_o = outsideVectors[outsideWordIdx]\n    outsideVectors[0] *= 1.0000001\n",
     )
     difference, needs_all = checked(text, corpus)
-    assert "changes the vectors" in difference and needs_all
+    assert "modifies the vectors" in difference and needs_all
 
 
 def test_an_array_that_functions_use_again_is_compared_as_it_was(corpus):
