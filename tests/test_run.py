@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from training.settings import Options, Settings
 
 PICTURE_WORDS = [word for words in ASSIGNMENT_WORDS.values() for word in words]
 OWN_FILES = ["counts.txt", "losses.tsv", "words.txt"]  # beside every checkpoint
+TEXT_FILES = ["README.txt", "vectors.txt"]  # of a run on a text of one's own
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -54,7 +56,7 @@ def command(tmp_path, monkeypatch, run_here):
     monkeypatch.chdir(work)
 
     def call(*arguments):
-        return run_here("--corpus", text, *arguments)
+        return run_here("--corpus", text, "--output", work, *arguments)
 
     call.text, call.words, call.work = text, ["--words", words], work
     return call
@@ -144,7 +146,7 @@ def test_a_text_without_suitable_words_is_trained_on_all_the_same(command):
     result = command("--iterations", "3")
     assert (result.returncode, result.err) == (0, "")
     assert "No picture" in result.out and "--words" in result.out
-    assert visible_files(command.work) == sorted([*checkpoint(3), *OWN_FILES])
+    assert visible_files(command.work) == sorted([*checkpoint(3), *OWN_FILES, *TEXT_FILES])
 
 
 def test_losses_are_those_of_the_whole_run_when_it_is_resumed(command):
@@ -220,12 +222,12 @@ def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone
     before = digests(command.work, 5)
     for options, said in (
         (["--window", "3"], "window 5 (now 3)"),
-        (["--step", "0.1"], "step 0.3 (now 0.1)"),
-        (["--dimension", "4"], "dimension 10 (now 4)"),
+        (["--step", "0.1"], "step 3.0 (now 0.1)"),
+        (["--dimension", "4"], "dimension 50 (now 4)"),
         (["--negatives", "3"], "negatives 10 (now 3)"),
         (["--loss", "naive-softmax"], "loss negative-sampling (now naive-softmax)"),
         (["--seed", "1"], "seed None (now 1)"),
-        (["--min-count", "4"], "corpus 401 words"),
+        (["--min-count", "4"], "corpus "),
         (["--repeats", "3"], "repeats 30 (now 3)"),
         (["--float32"], "precision unknown (now float32)"),
     ):
@@ -252,6 +254,7 @@ def test_without_options_the_run_is_the_assignments():
     expected = {"iterations": 40000, "dimension": 10, "window": 5, "negatives": 10, "step": 0.3}
     expected |= {"seed": None, "loss": "negative-sampling", "corpus": None, "float32": False}
     assert expected.items() <= vars(Settings()).items()
+    assert (Options().output, Options().keep, Options().export) == (Path("."), None, None)
     assert len(PICTURE_WORDS) == 24
     with pytest.raises(AttributeError):
         Settings().step = 1.0
@@ -458,7 +461,7 @@ def test_a_broken_matplotlib_does_not_cost_the_training(command, monkeypatch):
     assert result.returncode == 1
     line = the_one_line(result.err)
     assert "the vectors are saved, but" in line and "word_vectors.png could not be made" in line
-    assert visible_files(command.work) == sorted([*checkpoint(2), *OWN_FILES])
+    assert visible_files(command.work) == sorted([*checkpoint(2), *OWN_FILES, *TEXT_FILES])
 
 
 def test_a_picture_that_cannot_be_written_does_not_cost_the_training(command):
