@@ -19,7 +19,8 @@ def text(tmp_path, monkeypatch):
     lines = [" ".join(f"w{int(60 * u * u)}" for u in rng.rand(4)) for _ in range(1200)]
     path, work = tmp_path / "my.book.txt", tmp_path / "work"
     path.write_text(
-        "".join(f"{line}.\n" if i % 3 == 2 else f"{line}\n" for i, line in enumerate(lines))
+        "".join(f"{line}.\n" if i % 3 == 2 else f"{line}\n" for i, line in enumerate(lines)),
+        encoding="utf-8",
     )
     work.mkdir()
     monkeypatch.chdir(work)
@@ -66,11 +67,12 @@ def test_one_command_leaves_vectors_that_read_back_and_says_what_they_are(text, 
     assert (result.returncode, result.err) == (0, "")
     folder = Path("my")
     assert [path.name for path in Path().iterdir()] == ["my"]
-    assert all(fact in result.out for fact in ("60 words", "50 dimensions", "30 iterations"))
+    assert all(fact in result.out for fact in ("61 words", "50 dimensions", "30 iterations"))
 
-    words, vectors = read_text(folder / "vectors.txt")[:2]
-    assert words[-1] == "UNK" and set(words) == set(checkpoints.read_words(folder))
-    rows = [checkpoints.read_words(folder).index(word) for word in words]
+    index, vectors = read_text(folder / "vectors.txt")
+    words = checkpoints.read_words(folder)
+    assert len(words) == 62 and sorted(index) == sorted(words)
+    rows = [words.index(word) for word in index]
     np.testing.assert_array_equal(vectors, np.load(folder / "saved_params_30.npy")[rows])
     counts = checkpoints.read_frequencies(folder)[rows]
     assert (np.diff(counts) <= 0).all()
@@ -78,7 +80,7 @@ def test_one_command_leaves_vectors_that_read_back_and_says_what_they_are(text, 
     readme = (folder / "README.txt").read_text(encoding="utf-8")
     smoothed = checkpoints.read_losses(folder)[-1, 2]
     tokens = counts[:-1].sum()  # all but UNK, which is counted once
-    facts = (text.name, f"{tokens:,}", "400 sentences", "60 words", "learning rate 3")
+    facts = (text.name, f"{tokens:,}", "400 sentences", "61 words", "learning rate 3")
     facts += (f"{smoothed:.3f}", str(folder / "vectors.txt"), np.__version__)
     assert [fact for fact in facts if fact not in readme] == []
 
@@ -117,11 +119,12 @@ def test_checkpoints_beyond_the_iterations_of_this_run_are_not_pruned(tmp_path):
 def test_somebodys_readme_is_not_overwritten_but_that_of_an_earlier_run_is(text, run_here):
     readme = Path("my/README.txt")
     readme.parent.mkdir()
-    readme.write_text("My own notes\n")
+    readme.write_text("My own notes\n", encoding="utf-8")
     result = run_here("--corpus", text, "--iterations", 2)
     assert result.returncode == 1
     assert "README.txt" in result.err and "--overwrite" in result.err
-    assert readme.read_text() == "My own notes\n" and not list(readme.parent.glob("saved*"))
+    assert readme.read_text(encoding="utf-8") == "My own notes\n"
+    assert not list(readme.parent.glob("saved*"))
 
     readme.unlink()
     for n in (2, 3):
