@@ -302,7 +302,7 @@ skipgram 0 0 0 | equal to the centre word must count
     | for w in outsideWords] --> for w in outsideWords if w != currentCenterWord]
 skipgram 0 1 1 | dataset is not passed on | o, outsideVectors, dataset) --> o, outsideVectors, None)
 skipgram 1 0 1 | vectors of the outside words | gradCenterVecs[c] += gc --> gradCenterVecs[o] += gc
-skipgram 1 0 1 | only in the row of the centre word | gradCenterVecs[c] += gc --> gradCenterVecs += gc
+skipgram 1 0 1 | only in the row | gradCenterVecs[c] += gc --> gradCenterVecs += gc
 skipgram 0 1 1 | used as centre vectors
     | centerWordVectors[c], o, outsideVectors --> centerWordVectors[o], o, outsideVectors
 skipgram 0 0 0 | naiveSoftmaxLossAndGradient is always called
