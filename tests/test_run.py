@@ -224,7 +224,7 @@ def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone
     before = digests(command.work, 5)
     for options, said in (
         (["--window", "3"], "window 5 (now 3)"),
-        (["--step", "0.1"], "step 3.0 (now 0.1)"),
+        (["--step", "0.1"], "step 0.3 (now 0.1)"),
         (["--dimension", "4"], "dimension 50 (now 4)"),
         (["--negatives", "3"], "negatives 10 (now 3)"),
         (["--loss", "naive-softmax"], "loss negative-sampling (now naive-softmax)"),
