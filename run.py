@@ -73,7 +73,7 @@ def parse_options(arguments=None):
         ("negatives", count, "K", "negative samples per word pair"),
         ("step", positive, "STEP", f"learning rate, halved every {ANNEAL_EVERY} iterations"),
     ):
-        own = f"; {TEXT_DEFAULTS[name]:g} with --corpus" if name in TEXT_DEFAULTS else ""
+        own = f"; {TEXT_DEFAULTS[name]:n} with --corpus" if name in TEXT_DEFAULTS else ""
         what += f" (default: {getattr(default, name)}{own})"
         option(f"--{name}", type=kind, metavar=metavar, help=what)
     option("--loss", choices=LOSSES, help=f"loss function (default: {default.loss})")

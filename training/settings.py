@@ -21,6 +21,7 @@ TEXT_DEFAULTS = {
     "tokenise": True,
     "keep": 2,
 }
+LARGE_TEXT, LARGE_STEP = 20_000_000, 5.0  # bytes; from there on, this learning rate learns more
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,10 @@ class Options:
             name = given["corpus"].name
             folder = Path(name.split(".")[0] or name)
             folder = folder if folder.name != name else Path(f"{name}_vectors")
-            given = {"output": folder, **TEXT_DEFAULTS, **given}
+            defaults = {"output": folder, **TEXT_DEFAULTS}
+            if given["corpus"].is_file() and given["corpus"].stat().st_size >= LARGE_TEXT:
+                defaults["step"] = LARGE_STEP
+            given = {**defaults, **given}
             given.setdefault("export", given["output"] / "vectors.txt")
         names = {field.name for field in fields(Settings)} & given.keys()
         training = Settings(**{name: given[name] for name in names})
