@@ -314,14 +314,14 @@ sgd 0 1 1 1 | to go down | x - step * grad --> x + step * grad
 sgd* 0 1 1 1 | from x0 | x - step * grad --> x0 - step * grad
 sgd* 0 1 1 1 | divided by | x - step * grad --> x - step / grad
 sgd 0 1 1 1 | The gradient is squared | x - step * grad --> x - step * grad**2
-sgd* 0 0 1 1 | by the step | x - step * grad --> x - grad
+sgd* 0 0 1 1 | by step | x - step * grad --> x - grad
 sgd* 0 1 1 1 | not x =- | x = x - step * grad --> x =- step * grad
 sgd* 0 0 1 1 | never updated | x = x - step * grad --> pass
 sgd* 0 0 1 1 | x | x - step * grad --> x - step - grad
 sgd* 0 0 0 0 | never updated | x = x - step * grad\n --> y = x - step * grad\n        x = x0\n
 sgd 0 0 0 0 | counted from 0, so step is halved after the first.
     | range(done + 1, iterations + 1) --> range(done, iterations)
-sgd* 0 0 0 0 | and there is one too many
+sgd* 0 0 0 0 | one iteration too many
     | range(done + 1, iterations + 1) --> range(done, iterations + 1)
 sgd* 0 0 0 0 | does the loop return early
     | step = step / 2\n    return x --> step = step / 2\n        return x
@@ -337,20 +337,20 @@ sgd 1 1 0 1 | before the step
 sgd 1 1 0 1 | before f is called
     | cost, grad = f(x) --> x = (postprocessing or (lambda x: x))(x); cost, grad = f(x)
     | x = postprocessing(x)\n --> pass\n
-sgd* 1 1 1 0 | the newest one is that of 20,000 | return max( --> return min(
+sgd* 1 1 1 0 | iteration 20,000 | return max( --> return min(
 sgd* 1 1 1 0 | f is called twice | cost, grad = f(x) --> cost, grad = f(x)[0], f(x)[1]
 sgd* 0 1 1 0 | One iteration is missing
     | range(done + 1, iterations + 1) --> range(done + 1, iterations)
 sgd 1 0 1 1 | never | step = step / 2 --> pass
-sgd* 1 0 1 1 | iteration early | i % 20000 == 0 --> i % 20000 == 19999
+sgd* 1 0 1 1 | iteration too early | i % 20000 == 0 --> i % 20000 == 19999
 sgd* 1 1 0 1 | not applied | x = postprocessing(x) --> pass
 sgd 1 1 1 0 | save_params(iteration, x) must be called | save_params(i, x) --> pass
 sgd 1 1 1 0 | save_params(iteration, x) must be called | save_params(i, x) --> save_params(i, x0)
-sgd* 1 1 1 0 | x0 is taken | x = saved --> pass
+sgd* 1 1 1 0 | x0 is used instead | x = saved --> pass
 sgd 1 1 1 0 | does not resume from the checkpoint | if useSaved:\n --> if False:\n
 sgd 1 1 1 0 | step has its initial value | step = step * 0.5 ** (done / 20000) --> pass
 sgd 1 1 1 0 | state of random is not restored | random.setstate(state) --> pass
-sgd* 1 1 1 0 | Neither the step nor the state
+sgd* 1 1 1 0 | Neither step nor the state
     | random.setstate(state) --> pass
     | step = step * 0.5 ** (done / 20000) --> pass
 sgd* 0 0 1 1 | from x0 | x - step --> x0 - step | step = step / 2 --> pass

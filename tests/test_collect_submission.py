@@ -184,7 +184,9 @@ def test_the_picture_of_run_py_names_the_parameters_that_it_shows(project, tmp_p
     (tmp_path / "text.txt").write_text(text, "utf-8")
     (tmp_path / "some.txt").write_text("w1 w2 w3", "utf-8")
     options = ["--corpus", "text.txt", "--words", "some.txt", "--output", "run"]
-    run = run_python(ROOT / "run.py", *options, "--iterations", "2", cwd=tmp_path)
+    run = run_python(
+        ROOT / "run.py", *options, "--iterations", "2", "--min-count", "1", cwd=tmp_path
+    )
     assert run.returncode == 0, run.stderr
     shutil.copy(tmp_path / "run" / "word_vectors.png", project)
     assert "other parameters" in refusal(project)[0]

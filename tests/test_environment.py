@@ -156,7 +156,7 @@ def test_modules_can_be_imported_without_anything_happening(tmp_path):
     code = (
         "import importlib, random, signal, sys\n"
         "sys.path.insert(0, sys.argv[1])\n"
-        "import numpy.random\n"
+        "import numpy.random, sklearn.linear_model\n"  # scikit-learn draws while it is imported
         "def state():\n"
         "    return (random.getstate(), repr(numpy.random.get_state()),\n"
         "            [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)])\n"
