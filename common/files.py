@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import errno
 import gzip
+import hashlib
 import io
 import os
 import secrets
@@ -76,10 +77,10 @@ def check_text(path, head, error_type):
 def replacing(path, mode="wb", **options):
     """Open a temporary file that takes the place of `path` when the `with` block ends well.
 
-    If the block raises, or the process is killed, whatever was at `path` stays as it was.
+    If the block raises an error, or the process is killed, `path` stays as it was.
     """
     path = Path(path)
-    # Its name is known before it is there, so that no signal comes too early for it to be removed.
+    # Its name is known before it exists, so a signal at any moment finds it to be removed.
     temporary = path.parent / f"{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         with errors_naming(path):
@@ -109,13 +110,20 @@ def check_apart(outputs, inputs):
     """Raise UserError if two things would be written to one file, or one to a file that is read."""
     for number, path in enumerate(outputs):
         if any(is_same_file(path, other) for other in inputs):
-            raise UserError(f"{path} is what this run reads, so it is not overwritten")
+            raise UserError(f"refusing to overwrite {path}: it is an input of this run")
         if any(is_same_file(path, other) for other in outputs[:number]):
-            raise UserError(f"{path} is where something else is written; give another name")
+            raise UserError(f"two outputs would be written to {path}; choose another name")
+
+
+def fingerprint(*paths):
+    """Return a short text that tells some text files from others, whatever ends their lines."""
+    texts = [Path(path).read_bytes().replace(b"\r\n", b"\n") for path in paths]
+    digests = [hashlib.sha256(text).hexdigest() for text in texts]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
 def is_same_file(one, other):
-    """Whether two paths lead to one file, which need not be there."""
+    """Return whether two paths lead to one file, which need not exist."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)
@@ -123,7 +131,7 @@ def is_same_file(one, other):
 
 @contextlib.contextmanager
 def errors_naming(path):
-    """Have errors of the system name this path, not that of a temporary file."""
+    """Let errors of the system name this path, not that of a temporary file."""
     try:
         yield
     except OSError as error:

@@ -82,16 +82,21 @@ def check_outputs(options):
             check_replaceable(path, is_ours, options.overwrite)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
-    if words.exists() and checkpoints.read_words(folder)[-1:] != [checkpoints.UNKNOWN]:
-        raise FolderError(f"{words} was not written by a run, and is not overwritten")
+    are_foreign = {
+        words: words.exists() and checkpoints.read_words(folder)[-1:] != [checkpoints.UNKNOWN],
+        losses: losses.exists() and checkpoints.read_losses(folder) is None,
+    }
+    for path, is_foreign in are_foreign.items():
+        if is_foreign:
+            raise FolderError(f"{path} was not written by a run, and is not overwritten")
 
 
 def check_replaceable(path, is_ours, overwrite=False):
     """Raise UserError for a name of a checkpoint, and unless told for a file of another origin."""
     if checkpoints.NAME.fullmatch(path.name):
-        raise UserError(f"{path} is not overwritten: the name is one of a run's own files")
+        raise UserError(f"refusing to write {path}: a run's own files have such names")
     if path.exists() and not overwrite and not is_ours(path):
-        raise ForeignFile(f"{path} exists, and does not look like an earlier one")
+        raise ForeignFile(f"{path} exists and does not look like an earlier export")
 
 
 def check_json(path):

@@ -368,10 +368,10 @@ def test_the_courses_sgd_resumes_with_the_subsample_of_the_first_run(run_with, t
     sgd = changed(saving(10), "done / 20000", "done // 20000")
     files = {"word2vec": solutions.solution("loops", *mistakes), "sgd": sgd}
     whole = run_with(20, folder="whole", **files)
-    assert whole.returncode == 0 and "It resumes" not in whole.stdout
+    assert whole.returncode == 0 and "resumes with" not in whole.stdout
     run_with(10)
     rest = run_with(20)
-    assert "It resumes" in rest.stdout and len(losses(rest.stdout)) == 1
+    assert "resumes with" in rest.stdout and len(losses(rest.stdout)) == 1
     vectors = [np.load(tmp_path / name / "saved_params_20.npy") for name in ("whole", "out")]
     np.testing.assert_array_equal(*vectors)
 
