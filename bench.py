@@ -50,11 +50,6 @@ DIMENSIONS = (100, 300)
 PACKAGES = [name for name in ("numpy", "scipy", "gensim") if find_spec(name)]
 
 
-def say(text):
-    """Print a line of progress on stderr, so that the table can be piped."""
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
-
-
 def timed(function, *arguments, **options):
     """Return the seconds that a call takes."""
     began = time.perf_counter()
@@ -67,7 +62,7 @@ def alternate(rounds, competitors):
     taken = {name: [] for name in competitors}
     for number in range(1, rounds + 1):
         for name, competitor in competitors.items():
-            say(f"{name}, {number} of {rounds}")
+            print(f"{name}, {number} of {rounds}", file=sys.stderr, flush=True)
             taken[name].append(competitor())
     return {name: np.median(values, axis=0).tolist() for name, values in taken.items()}
 
@@ -173,7 +168,7 @@ def measure(folder, rounds):
         theirs = {"gensim with one worker": partial(train_gensim, some, n_short, dimension)}
         taken = alternate(rounds, theirs | ours if "gensim" in PACKAGES else ours)
         for name, value in taken.items():
-            ratio, seconds = (), value[0] if name in ours else value
+            ratio, seconds = (), value if name in theirs else value[0]
             if name in ours and "gensim" in PACKAGES:
                 ratio = seconds / taken["gensim with one worker"], "ours / gensim's"
             yield f"{SHORT:,} iterations, {dimension} dimensions, {name}", seconds, "s", *ratio
@@ -198,11 +193,10 @@ def machine():
 def main():
     """Measure, print the table as it comes, write the JSON file."""
     parser = argparse.ArgumentParser(description="Measure the training beside other programs.")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table to a file")
-    parser.add_argument("--rounds", type=int, default=3, help="number of runs for each median (3)")
+    add, counts = parser.add_argument, range(1, 10)
+    add("--json", type=Path, metavar="FILE", help="also write the table to a file")
+    add("--rounds", type=int, choices=counts, default=3, metavar="N", help="runs per median (3)")
     options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
     if options.json:
         check_json(options.json)
     folder = get_datasets.find_dataset()

@@ -40,7 +40,8 @@ from common.stopping import UserError
 from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
 from common.word_choice import ASSIGNMENT_WORDS, frequent_words
 
-AMONG = 5000  # words of a checkpoint that are neighbours; rarer ones are hardly trained
+OFTEN = 5  # times that a word of a checkpoint occurs in the text to be a neighbour
+AT_LEAST = 1000  # words that are neighbours, however often they occur
 STEPS = 32767  # that a direction's numbers have on each side of zero: they fit in 16 bits
 CLOSE_SPELLINGS = 50_000  # words that an unknown one is compared with, which takes a second
 PAGE, TEMPLATE = "word_vectors.html", Path(__file__).resolve().parent / "common" / "explore.html"
@@ -73,8 +74,8 @@ def parse_options(arguments=None):
         "--among",
         type=int,
         metavar="N",
-        help=f"look for neighbours among the N most trained words of a checkpoint ({AMONG}), or "
-        "the first N words of a text (all)",
+        help="look for neighbours among the N most frequent words (those that occur "
+        f"{OFTEN} times; all, if that is not known), or the first N words of a text file",
     )
     options = parser.parse_args(arguments)
     if not options.query and not options.html:
@@ -88,16 +89,26 @@ def parse_options(arguments=None):
 
 # ------------------------------------------------------------------------------------- vectors
 class Vocabulary(NamedTuple):
-    """Words, the most trained or most frequent first, and their vectors (n, D)."""
+    """Words and their vectors (n, D), the most frequent first if the frequencies are known."""
 
     words: list
     vectors: np.ndarray
     source: Path
     rows: np.ndarray | None = None  # (n,), those of the words in a checkpoint
+    frequencies: np.ndarray | None = None  # (n,)
+
+    def frequent(self):
+        """Return how many of the first words are frequent enough to be neighbours."""
+        if self.frequencies is None:
+            return len(self.words)
+        often = int(np.count_nonzero(self.frequencies >= OFTEN))
+        return max(often, min(AT_LEAST, len(self.words)))
 
     def first(self, n):
         """Say in words what the first n are."""
-        which = f"first {n:,}" if self.rows is None else f"{n:,} most trained"
+        if n == len(self.words):
+            return f"all {n:,} words"
+        which = f"first {n:,}" if self.frequencies is None else f"{n:,} most frequent"
         return f"the {which} of {len(self.words):,} words"
 
 
@@ -112,24 +123,24 @@ def load_vocabulary(options):
 
 
 def load_checkpoint(path):
-    """Return the `Vocabulary` of a checkpoint, without UNK.
-
-    An outside vector starts at zero, so its length says how much its word was trained. That puts
-    the words in about the order of their frequencies, which the checkpoint does not have.
-    """
+    """Return the `Vocabulary` of a checkpoint, without UNK."""
     params = read_params(path)
     words = checkpoints.read_words(path.parent)
+    frequencies = checkpoints.read_frequencies(path.parent)
     hint = "; the words.txt beside it belongs to another run"
     if words is None:  # of an earlier version, or of somebody else's run of the assignment
         from utils.get_datasets import ensure_dataset
         from utils.treebank import StanfordSentiment
 
-        words = StanfordSentiment(ensure_dataset()).words
+        dataset = StanfordSentiment(ensure_dataset())
+        words, frequencies = dataset.words, dataset.frequencies
         hint = "; run.py with the same options again writes its words beside it"
-    centers, outside = split_checkpoint(params, words, path, hint)
-    trained = np.linalg.norm(outside[:-1] / (np.abs(outside).max() or 1), axis=1)
-    rows = np.argsort(-trained, kind="stable")
-    return Vocabulary([words[i] for i in rows], centers[rows], path, rows)
+    centers, _ = split_checkpoint(params, words, path, hint)
+    rows = np.arange(len(words) - 1)
+    if frequencies is not None:
+        rows = np.argsort(-frequencies[:-1], kind="stable")
+        frequencies = frequencies[rows]
+    return Vocabulary([words[i] for i in rows], centers[rows], path, rows, frequencies)
 
 
 def directions(vectors, n, raw=False):
@@ -262,7 +273,7 @@ def page_data(options, vocabulary, n, candidates, query):
     positions = np.array(positions)
     return {
         "source": str(vocabulary.source),
-        "size": vocabulary.first(fits) if fits < len(words) else f"{fits:,} words",
+        "size": vocabulary.first(fits),
         "words": [words[row] for row in kept],
         "directions": encoded(directions(vectors, n, options.raw)[kept]),
         "among": n,
@@ -368,7 +379,7 @@ def explore(options):
     if len(words) < 2:
         raise UserError(f"{vocabulary.source} has one word only")
     queries = rows_of(parse_query(options.query), vocabulary)
-    n = min(len(words), options.among or (len(words) if vocabulary.rows is None else AMONG))
+    n = min(len(words), options.among or vocabulary.frequent())
     candidates = [i for i in range(n) if options.punctuation or not is_punctuation(words[i])]
     if options.html:
         if len(queries) > 1:

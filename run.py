@@ -3,7 +3,7 @@
     python run.py                       # the assignment's run, 40,000 iterations
     python run.py --iterations 1000 --output /tmp/short
     python run.py --textbook            # the same numbers with word2vec.py itself, in minutes
-    python run.py --corpus my.txt --dimension 50 --output my --export my/vectors.txt
+    python run.py --corpus my.txt       # a text of your own, into the folder my
     python run.py --help
 
 It trains what word2vec.py and sgd.py beside it say, whoever wrote them. A vectorised version of
@@ -25,7 +25,6 @@ if __name__ == "__main__":
 import argparse
 import contextlib
 import random
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +35,7 @@ from common.show import show
 from common.stopping import UserError
 from training.fast.stream import Worker
 from training.optimiser import Diverged
-from training.settings import LOSSES, Options, Settings
+from training.settings import LOSSES, TEXT_DEFAULTS, Options, Settings
 from training.training import Training
 from utils import get_datasets
 from utils.treebank import StanfordSentiment, TextCorpus
@@ -59,9 +58,11 @@ def parse_options(arguments=None):
     count, path, default = integer(1), {"type": Path, "metavar": "FILE"}, Settings()
 
     option = parser.add_argument_group("text").add_argument
-    option("--corpus", **path, help="train on this UTF-8 text, one sentence per line")
-    option("--tokenise", action="store_true", help="separate punctuation from words")
-    option("--min-count", type=count, metavar="N", help="ignore words rarer than this (default: 1)")
+    text = argparse.BooleanOptionalAction
+    option("--corpus", **path, help="train on this UTF-8 text, with settings that suit a text")
+    option("--lines", action="store_true", help="each line is a sentence (else found by . ! ?)")
+    option("--tokenise", action=text, help="separate punctuation from words, as --corpus does")
+    option("--min-count", type=count, metavar="N", help="ignore words rarer than this (5 or 2)")
     option("--repeats", type=count, metavar="N", help="repeat the text N times (default: 30)")
 
     option = parser.add_argument_group("training").add_argument
@@ -72,7 +73,8 @@ def parse_options(arguments=None):
         ("negatives", count, "K", "negative samples per word pair"),
         ("step", positive, "STEP", f"learning rate, halved every {ANNEAL_EVERY} iterations"),
     ):
-        what += f" (default: {getattr(default, name)})"
+        own = f"; {TEXT_DEFAULTS[name]:g} with --corpus" if name in TEXT_DEFAULTS else ""
+        what += f" (default: {getattr(default, name)}{own})"
         option(f"--{name}", type=kind, metavar=metavar, help=what)
     option("--loss", choices=LOSSES, help=f"loss function (default: {default.loss})")
     option("--seed", type=integer(0, 2**32), metavar="N", help="random seed")
@@ -82,6 +84,7 @@ def parse_options(arguments=None):
     option = parser.add_argument_group("results").add_argument
     folder = {"type": Path, "metavar": "FOLDER"}
     option("--output", **folder, help="write checkpoints and pictures here (default: .)")
+    option("--keep-all", dest="keep", action="store_const", const=None, help="keep all checkpoints")
     option("--fresh", action="store_true", help="remove the checkpoints there, and train anew")
     option("--words", **path, help="draw the words in this file")
     option("--loss-curve", action="store_true", help="draw loss_curve.png, too")
@@ -101,11 +104,9 @@ def parse_options(arguments=None):
     )
     option("--no-open", dest="open", action="store_false", help="do not show word_vectors.png")
 
-    given = vars(parser.parse_args(arguments))
-    names = {field.name for field in fields(Settings)} & given.keys()
-    settings = Settings(**{name: given.pop(name) for name in names})
-    options = Options(training=settings, **given)
-    for name in ("min_count", "tokenise"):
+    options = Options.of(vars(parser.parse_args(arguments)))
+    settings = options.training
+    for name in ("min_count", "tokenise", "lines"):
         if settings.corpus is None and getattr(settings, name) != getattr(default, name):
             parser.error(f"argument --{name.replace('_', '-')}: needs --corpus")
     if settings.float32 and options.textbook:
@@ -152,6 +153,7 @@ def load_text(settings):
         repeats=settings.repeats,
         min_count=settings.min_count,
         tokenise=settings.tokenise,
+        lines=settings.lines,
     )
 
 
@@ -184,6 +186,10 @@ def run(options):
             dataset = load_text(settings)
             check_memory(dataset, settings)
             print(f"Training on {dataset.name}: {len(dataset.words) - 1:,} words and UNK")
+            if settings.corpus is not None:
+                print(
+                    f"{settings.summary(dataset)}; results go to {folder} (--help: other options)"
+                )
             if settings.float32 and dataset.is_treebank:
                 print("Note: single precision does not reproduce the published numbers")
             gallery = results.Gallery(dataset, options)
@@ -191,11 +197,12 @@ def run(options):
                 print("No picture: no suitable words found; choose some with --words FILE")
             training.prepare(dataset, worker, options.textbook)
             make_room(options, dataset)
-            record = checkpoints.Record(folder, dataset.words, settings.iterations)
+            record = checkpoints.Record(folder, dataset, settings.iterations, options.keep)
             # Another sgd.py prints by itself.
             every, lines = options.print_every, training.has_our_sgd
             with ProgressDisplay(settings.iterations, lines, every) as display:
                 wordVectors = training.run(folder, tell(display, record, gallery))
+            checkpoints.prune(folder, options.keep, settings.iterations)
         paths = gallery.write(wordVectors)
     if options.open and folder / results.WORDS_PICTURE in paths:
         show(folder / results.WORDS_PICTURE)

@@ -68,21 +68,21 @@ def sgd(
 ):  # fmt: skip
     """Minimise f by stochastic gradient descent; returns x after the last iteration.
 
-    `f(x)` returns the loss, a number, and the gradient: an array of the shape of x, or a pair
-    `(rows, values)` if only these rows of x, each named once, have one. If f draws ahead, its
-    method `sync_random()` sets `random` to where drawing one by one would have left it. `x0` is
-    not modified; float32 stays so, all else becomes float64. The learning rate `step` is halved
-    after every 20,000 iterations, and `postprocessing` is applied to x after every step.
+    `f(x)` returns the loss, a number, and the gradient: an array like x, or a pair `(rows, values)`
+    if only these rows of x, each named once, have one. If f draws ahead, `f.sync_random()` sets
+    `random` to where drawing one by one would have left it. `x0` is not modified; float32 stays so,
+    all else becomes float64. The learning rate `step` is halved after every 20,000 iterations, and
+    `postprocessing` is applied to x after every step.
 
     With `useSaved`, it resumes from the newest checkpoint in `folder` that is not beyond
-    `iterations`, and writes one every 5000 iterations and at the end; a break changes no bit of
-    the result. A checkpoint records `settings`, numbers and texts by name; one of others is not
-    used. `progress` gets a `Progress` every PRINT_EVERY iterations, on resuming, and at the end.
+    `iterations`, and writes one every 5000 iterations and at the end; an interruption changes no
+    bit of the result. `settings`, numbers and texts by name, go with a checkpoint, and one with
+    others is not used. `progress` gets a `Progress` every PRINT_EVERY iterations and at the end.
 
     Raises `DivergenceError` rather than use a loss or save parameters that are not finite, and
     `CheckpointError` if a checkpoint cannot be written, or if there are some and none is usable.
     """
-    PlainUnpickler(io.BytesIO(pickle.dumps(settings))).load()  # or resuming would refuse them
+    PlainUnpickler(io.BytesIO(pickle.dumps(settings))).load()  # raises if it could not be read back
     is_float32 = getattr(x0, "dtype", None) == np.float32
     x = np.array(x0, dtype=np.float32 if is_float32 else np.float64, order="C")
     sync_random = getattr(f, "sync_random", lambda: None)
@@ -127,7 +127,7 @@ def take_step(x, gradient, step):
     """Return x after a step down a gradient as f returns it; `(rows, values)` moves x in place."""
     if isinstance(gradient, tuple):
         rows, values = gradient
-        row = np.dtype(f"V{x.strides[0]}")  # one item, which is put three times as fast as many
+        row = np.dtype(f"V{x.strides[0]}")  # as one item, a row is put three times as fast
         items, n = x.reshape(len(x), -1).view(row), PORTION // x.strides[0] + 1
         for begin in range(0, len(rows), n):
             part = slice(begin, begin + n)
@@ -219,7 +219,7 @@ def read_checkpoint(folder, iteration, shape=None, settings=None):
     generator = random.Random()
     try:
         if not (os.path.isfile(path) and os.path.isfile(state_path)):  # a pipe would block
-            raise FileNotFoundError(f"it or {state_path} is no file")
+            raise FileNotFoundError(f"it or {state_path} is missing, or is not a file")
         with open(path, "rb") as file:
             params = np.lib.format.read_array(file, allow_pickle=False)
         with open(state_path, "rb") as file:
@@ -227,13 +227,13 @@ def read_checkpoint(folder, iteration, shape=None, settings=None):
             more = PlainUnpickler(file).load() if file.peek() else {}
         if params.dtype != np.float64 or not np.all(np.isfinite(params)):
             raise ValueError("it does not hold finite numbers in float64")
-        if shape not in (None, params.shape):
-            raise ValueError(f"its shape is {params.shape}, this run needs {shape}")
         then, now = more.get("settings"), settings
         if None not in (then, now) and then != now:
             names = sorted({name for name, _ in then.items() ^ now.items()})
-            differ = [f"{name} {then.get(name)} (now {now.get(name)})" for name in names]
+            differ = [f"{n} {then.get(n, 'unknown')} (now {now.get(n, 'unknown')})" for n in names]
             raise ValueError(f"it is of a run with {', '.join(differ)}")
+        if shape not in (None, params.shape):
+            raise ValueError(f"its shape is {params.shape}, this run needs {shape}")
         return Checkpoint(iteration, params, generator.getstate(), **more)
     except Exception as error:  # NumPy and pickle raise whatever broken bytes lead them to
         raise CheckpointError(f"{path}: {str(error) or type(error).__name__}") from error

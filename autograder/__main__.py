@@ -1,24 +1,19 @@
 """Grade submissions of assignment 2 by its 20 coding points.
 
-    python autograder assignment2.zip           # or a folder, or word2vec.py, or sgd.py
+    python autograder .                         # your own folder, or word2vec.py, or sgd.py
     python autograder . -q skipgram             # one question, with those it rests on
     python autograder --loss 9.367644           # which run ends on this printed loss?
-    python autograder submissions/ --csv grades.csv     # a class: a folder of zips, several paths
-    python autograder assignment2.zip --results results.json    # for Gradescope too
     python autograder assignment2.zip --seed 123     # the same inputs as that time
-
-    (a) word2vec.py   sigmoid 2, naive softmax 3, negative sampling 4, skip-gram 3          12
-    (b) sgd.py        steps 1, annealing 1, postprocessing 1, saves 1                        4
-    (c) the run       saved_params_40000.npy 1, its loss 2, the picture 1                    4
+    python autograder submissions/ --csv grades.csv --feedback feedback/    # a class
+    python autograder assignment2.zip --results results.json    # for Gradescope
 
 The functions are called in processes of their own (`sandbox.py`) with inputs drawn for this grading
-(`exercises.py`); what they should give is computed here. A modified argument costs half the points
-of the function. Exit status: 0 for full marks, 1 for less, 2 if there is nothing to grade by that
-name, 3 if it could not be graded here. For a class: 0 if all were graded, else 3.
+(`exercises.py`). What is asked, its points and hints are in questions.ini. Exit status: 0 for full
+marks, 1 for less, 2 if there is nothing to grade by that name, 3 if it could not be graded here.
+For a class: 0 if all were graded in full, else 3.
 """
 
 import argparse
-import math
 import os
 import re
 import secrets
@@ -37,96 +32,98 @@ if __name__ == "__main__":
 
 try:
     from autograder import fingerprints, results, whole_class
-    from autograder.archive import UnreadableSubmission, read_submission
-    from autograder.exercises import Result, labelled, make_exercises, text
+    from autograder.archive import ASKED_FOR, UnreadableSubmission, printable, read_submission
+    from autograder.checking import Line, Result, clean
+    from autograder.exercises import make_exercises
+    from autograder.questions import points, points_of_parts, questions, say
     from autograder.results import Grading, Row
     from autograder.run_part import DIVERGED, grade_run
-    from autograder.sandbox import Limits, Sandbox, UnfitSystem
+    from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall, advice_for, find_wall
+    from common.files import check_apart, check_writable
 except ImportError as error:
-    if error.name not in ("pwd", "resource"):
+    if error.name not in ("pwd", "resource", "fcntl"):
         raise
     sys.exit("autograder: needs Linux or macOS; on Windows, run it in WSL")
 
-RESTS_ON = {  # question -> those that it rests on, first what they rest on
-    "sigmoid": (),
-    "naive-softmax": (),
-    "neg-sampling": ("sigmoid",),
-    "skipgram": ("sigmoid", "naive-softmax", "neg-sampling"),
-    "sgd": (),
-    "run": ("sigmoid", "neg-sampling", "skipgram", "sgd"),
-}
-OF_FILE = {
-    "word2vec.py": ("sigmoid", "naive-softmax", "neg-sampling", "skipgram"),
-    "sgd.py": ("sgd",),
-}
-MAX_SECONDS = 3600
 
-
-def grade(path, seed, sandbox, questions=tuple(RESTS_ON)):
-    """The `Grading` of the submission at a path, in some questions."""
+def grade(path, seed, sandbox, names, strict=False):
+    """The `Grading` of the submission at a path, in the questions of these names."""
     path = Path(path)
-    header = [
-        f"Assignment 2, coding: {text(path.resolve().name.replace(chr(10), ' '))}",
-        f"Fresh inputs; the same again with: --seed {seed}",
-        f"The functions ran as {sandbox.user()}.",
-    ]
+    grading = Grading(
+        header=[
+            f"Assignment 2, coding: {printable(path.resolve().name)}",
+            f"Inputs were drawn at random; repeat them with: --seed {seed}",
+            sandbox.wall.sentence,
+        ],
+        points=points(),
+    )
     try:
         submission = read_submission(path)
+        files, missing = submission.files, not_found(submission, names)
+        grading.notes.extend(map(clean, submission.notes))
     except UnreadableSubmission as error:
-        header.append(f"Nothing can be graded: {text(error)}")
-        files = {}
-    else:
-        header += [text(note) for note in submission.notes]
-        files = submission.files
-    rows, remarks, misleading = grade_functions(files, seed, sandbox, questions)
-    header += [text(warning) for warning in sandbox.warnings()]
-    if "run" in questions:
-        run_rows, run_remarks = grade_run(files, seed, misleading)
-        rows, remarks = rows + run_rows, run_remarks + remarks  # those matter more
-    return Grading(rows, remarks, header)
+        files, missing = {}, clean(error)
+    wrong = grade_functions(grading, files, missing, make_exercises(seed, names), sandbox)
+    if "run" in names and "run" in questions():
+        rows, remarks, doubts = grade_run(files, seed, sandbox, wrong, strict)
+        grading.rows.extend(rows)
+        grading.remarks[:0] = remarks
+        grading.doubts.extend(doubts)
+    return grading
 
 
-def grade_functions(files, seed, sandbox, questions):
-    """The `Row`s of (a) and (b), remarks, and the numbers of wrong ones that decide the vectors."""
-    rows, remarks, misleading = [], [], []
-    for exercise in make_exercises(seed):
-        if exercise.question not in questions:
-            continue
-        file = f"{exercise.module}.py"
-        if file in files:
-            outcome = sandbox.run(files, exercise.module, exercise.function, exercise.calls())
-            graded, new_remarks = exercise.grade(outcome, files[file])
-            remarks += [remark for remark in new_remarks if remark not in remarks]
-            misleading += [
-                item.number
-                for item, result in graded
-                if item.shapes_run and not result.points and not outcome.ending
-            ]
+def not_found(submission, names):
+    """Which files are missing, and what there is instead."""
+    wanted = dict.fromkeys(questions()[name].file for name in names)
+    missing = [file for file in wanted if file and file not in submission.files]
+    others = [name for name in submission.names if name.rpartition("/")[2] not in ASKED_FOR]
+    others.sort(key=lambda name: (name.count("/"), not name.endswith(".py")))
+    more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+    found = f"; found {', '.join(others[:5])}{more}" if others else ""
+    return f"no {' and no '.join(missing)}{found}"
+
+
+def grade_functions(grading, files, missing, exercises, sandbox):
+    """Add what functions have earned; the failed items that change the vectors of the run.
+
+    `missing` is what to say of a file that is not there. What is wrong with a file is told once.
+    """
+    wrong, told = [], {}  # why there was nothing to call -> the number of the row that says so
+    for exercise in exercises:
+        question, source = exercise.question, files.get(exercise.question.file)
+        if source is None:
+            absent = Result(0, [Line(missing)], missing, written=False, broken=True)
+            graded, ended = [(item, absent) for item in question.items], False
         else:
-            missing = Result(0, [f"{file} is missing"], False)
-            graded = [(item, missing) for item in exercise.items]
-        advice = advice_on(exercise.question, rows)
-        rows += [row_of(exercise.question, item, result, advice) for item, result in graded]
-    return rows, remarks, misleading
-
-
-def row_of(question, item, result, advice):
-    """The `Row` of an item; advice stands in for a hint if there is none."""
-    lines = result.lines
-    if advice and result.written and not result.points and not lines[0].startswith("hint"):
-        lines = [labelled("hint", advice), *lines]
-    return Row(question, item.title, item.number, result.points, item.points, lines, result.written)
+            outcome = sandbox.run(files, exercise.module, question.function, exercise.calls())
+            graded, remarks = exercise.grade(outcome, source)
+            grading.remarks.extend(r for r in remarks if r not in grading.remarks)
+            ended = outcome.ending is not None
+            if outcome.output.strip() and outcome.output not in grading.printed.values():
+                grading.printed[question.name] = clean(outcome.output, 2**14)
+        advice = advice_on(question, grading.rows)
+        for item, (earned, lines, why, written, broken) in graded:
+            if item.decides_run and not earned and not ended:
+                wrong.append(item.number)
+            see = told.get(why, "") if broken else ""
+            if see:
+                lines = []
+            elif broken:
+                told[why] = item.number
+            elif advice and lines and written and not earned and lines[0].label != "hint":
+                lines = [Line(advice, "hint"), *lines]
+            why = f"{question.name}: {why}" if why and not broken else why
+            row = Row(question.name, item.number, item.title, earned, item.points, lines, why)
+            grading.rows.append(row._replace(begun=written, see=see))
+    return wrong
 
 
 def advice_on(question, rows):
     """What to do first, if a question rests on others that are not right yet; else nothing."""
     wrong = {row.question for row in rows if not row.points}
-    first = [other for other in RESTS_ON[question] if other in wrong]
-    if not first:
-        return ""
-    *others, last = first
-    names, them = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
-    return f"Get {names} right first, if this calls {them}."
+    *others, last = [name for name in question.rests_on if name in wrong] or [""]
+    names, it = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
+    return say("first, if called", what=names, it=it) if last else ""
 
 
 # ---------------------------------------------------------------------------------- command line
@@ -135,57 +132,35 @@ def parse_arguments(arguments):
     parser = argparse.ArgumentParser(
         prog="autograder",
         description="Grade submissions of assignment 2 by its 20 coding points.",
-        epilog="One PATH is graded in full, several or a folder of zips as a class.",
+        epilog="One PATH is graded in full, several or a folder of submissions as a class.",
     )
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        type=Path,
-        metavar="PATH",
-        help="assignment2.zip, a folder, word2vec.py or sgd.py",
-    )
-    parser.add_argument("-q", dest="question", choices=RESTS_ON, help="grade one question")
-    parser.add_argument("--loss", metavar="NUMBER", help="which run ends on this printed loss?")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="grade a class, a row each")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="write results.json here")
-    parser.add_argument("--seed", type=int, help="of the inputs, to repeat a grading")
-    parser.add_argument(
-        "--points",
-        type=points_of_parts,
-        default=results.POINTS,
-        metavar="A,B,C",
-        help="of the three parts (12,4,4)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=seconds,
-        default=Limits().seconds,
-        help="for each function (%(default)g)",
-    )
+    add = parser.add_argument
+    add("paths", nargs="*", type=Path, metavar="PATH", help="zip, folder, word2vec.py or sgd.py")
+    add("-q", dest="question", choices=questions(), help="grade one question")
+    add("--loss", metavar="NUMBER", help="name the run that ends on this printed loss")
+    add("--seed", type=int, help="seed of the inputs, to repeat a grading")
+    add("--trust", action="store_true", help="run other people's code even without a sandbox")
+    add("--seconds", type=seconds, default=Limits().seconds, help="for each function (%(default)g)")
+    add("--points", type=points_of_parts, metavar="A,B,C", help="points of the parts (12,4,4)")
+    add("--strict-run", action="store_true", help="no points for vectors the code cannot have made")
+    add("--csv", type=Path, metavar="FILE", help="grade a class, with a row for each submission")
+    add("--feedback", type=Path, metavar="FOLDER", help="write a text for each student of a class")
+    add("--results", type=Path, metavar="FILE", help="write results.json, for one submission")
+    add("--one", action="store_true", help="PATH is one submission, even if it looks like a class")
     options = parser.parse_args(arguments)
+    options.points = options.points or points()
     complaint = complain(options)
     if complaint:
-        parser.error(text(complaint))
+        parser.error(clean(complaint))
     return options
 
 
 def seconds(string):
     """A sensible time limit; raises ValueError."""
     value = float(string)
-    if not (math.isfinite(value) and 1 <= value <= MAX_SECONDS):
-        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_SECONDS}, not {string}")
+    if not 1 <= value <= whole_class.LONGEST:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {whole_class.LONGEST}, not {string}")
     return value
-
-
-def points_of_parts(string):
-    """Points by part, from "12,4,2"."""
-    try:
-        values = [float(value) for value in string.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != len(results.POINTS) or not all(0 <= value <= 1000 for value in values):
-        raise argparse.ArgumentTypeError(f"must be three numbers such as 12,4,2, not {string}")
-    return dict(zip(results.POINTS, values))
 
 
 def complain(options):
@@ -193,66 +168,86 @@ def complain(options):
     if options.loss is not None:
         if re.fullmatch(r"-?(\d+\.\d{3,20}|inf|nan)", options.loss, re.ASCII):
             return None
-        return f"{options.loss} is no loss as the run prints it, such as 9.812206"
+        return f"{options.loss}: give the loss with all its digits, such as 9.812206"
     if not options.paths:
-        return "what is to be graded? A PATH, or --loss NUMBER"
+        return "nothing to grade: give a PATH, or --loss NUMBER"
+    files = {question.file for question in questions().values()}
     for path in options.paths:
         if not path.exists():
             return f"there is no {path}"
-        if path.suffix == ".py" and path.name not in OF_FILE:
-            return f"{path} is not graded; word2vec.py and sgd.py are"
-    for file in (options.results, options.csv):
-        if file and not file.absolute().parent.is_dir():
-            return f"there is no folder for {file}"
-        if file and file.is_dir():
-            return f"{file} is a folder"
-        if file and file.exists() and not file.is_file():  # such as /dev/null
-            return f"{file} is not a file"
-        if file and file.exists() and any(file.samefile(path) for path in options.paths):
-            return f"{file} is to be graded; give another file to write to"
+        if path.suffix == ".py" and path.name not in files:
+            return f"{path} is not graded; {' and '.join(sorted(files - {''}))} are"
+    folder = options.feedback and options.feedback.resolve()
+    if folder and any(folder.is_relative_to(path.resolve()) for path in options.paths):
+        return f"{options.feedback} is in a folder to be graded; choose one outside"
+    try:
+        for file in filter(None, (options.results, options.csv)):
+            check_writable(file)
+            check_apart([file], options.paths)
+        if options.feedback:
+            options.feedback.mkdir(parents=True, exist_ok=True)
+    except (OSError, stopping.UserError) as error:
+        return str(error)
+    if options.one and len(options.paths) > 1:
+        return "--one is for one PATH"
     if options.results and is_class(options):
-        return "--results is for one submission; for a class use --csv FILE"
+        return "--results is for one submission, and this is a class: use --csv FILE"
     if options.seed is not None and options.seed < 0:
         return "the seed must not be negative"
     return None
 
 
 def is_class(options):
-    """Whether a class is to be graded, not a single submission, as Gradescope has it."""
-    if options.csv or len(options.paths) > 1:
-        return True
-    return not options.results and whole_class.is_folder_of_zips(options.paths[0])
+    """Whether a class is to be graded, not a single submission."""
+    if options.one:
+        return False
+    several = options.csv or options.feedback or len(options.paths) > 1
+    return bool(several or whole_class.is_class(options.paths[0]))
 
 
 def questions_of(options):
-    """The questions to grade."""
+    """The names of the questions to grade."""
     if options.question:
-        return (*RESTS_ON[options.question], options.question)
-    return OF_FILE.get(options.paths[0].name, tuple(RESTS_ON))
+        return [*questions()[options.question].rests_on, options.question]
+    file = options.paths[0].name if len(options.paths) == 1 else ""
+    of_file = [name for name, question in questions().items() if file and question.file == file]
+    return of_file or list(questions())
+
+
+def check_trust(options):
+    """The `Wall` of this system; raises `UnfitSystem` if other people's code would run without."""
+    wall = find_wall()
+    own = all(path.is_dir() or path.suffix == ".py" for path in options.paths)
+    if wall is Wall.NONE and (is_class(options) or not own) and not options.trust:
+        raise UnfitSystem(
+            f"{advice_for(wall)} Without it, submitted code would run with your own rights. "
+            "Add --trust if you trust it."
+        )
+    return wall
 
 
 # ----------------------------------------------------------------------------------------- action
 def main(arguments=None):
     """Do what the command line says; the exit status."""
-    options = parse_arguments(arguments)
-    if options.loss is not None:
-        return name_loss(options.loss)
-    if options.seed is None:
-        options.seed = secrets.randbits(48)
-    return grade_class(options) if is_class(options) else grade_one(options)
+    try:
+        options = parse_arguments(arguments)
+        if options.loss is not None:
+            return name_loss(options.loss)
+        if options.seed is None:
+            options.seed = secrets.randbits(48)
+        return grade_class(options) if is_class(options) else grade_one(options)
+    except stopping.UserError as error:  # Status 1 would mean less than full marks.
+        stopping.say(f"autograder: {error}")
+        return 3
 
 
 def name_loss(printed):
     """Say which runs have a loss."""
-    if not math.isfinite(float(printed)):
-        print(results.wrapped(f"{printed}: {DIVERGED}"))
-        return 0
-    found = fingerprints.runs_with_loss(printed)
-    for line in found:
+    finite = printed[-1].isdigit()
+    found = fingerprints.runs_with_loss(printed) if finite else [f"{printed}: {DIVERGED}"]
+    unknown = f"{printed} is not the loss of any known run, at any of its saves."
+    for line in found or [unknown, say("unknown loss", "runs")]:
         print(results.wrapped(line))
-    if not found:
-        print(f"{printed} is not the loss of any run that we know, at any of its saves.")
-        print(results.wrapped(fingerprints.UNKNOWN_LOSS))
     return 0 if found else 1
 
 
@@ -260,13 +255,12 @@ def grade_one(options):
     """Grade one submission, print the table, write results.json."""
     began = time.monotonic()
     try:
-        limits = Limits(seconds=options.seconds)
-        sandbox = Sandbox(limits, adopt=True, path=options.paths[0])
-        grading = grade(options.paths[0], options.seed, sandbox, questions_of(options))
-        grading = grading.worth(options.points)
-        content = results.as_json(grading, time.monotonic() - began, options.seed)
-    except UnfitSystem as error:
-        print(f"autograder: {error}", file=sys.stderr)
+        sandbox = Sandbox(Limits(seconds=options.seconds), wall=check_trust(options))
+        path, seed, names = options.paths[0], options.seed, questions_of(options)
+        grading = grade(path, seed, sandbox, names, options.strict_run).worth(options.points)
+        content = results.as_json(grading, time.monotonic() - began, seed, sandbox.wall.name)
+    except stopping.UserError as error:
+        stopping.say(f"autograder: {error}")
         content, status = results.failure(str(error)), 3
     except Exception as error:  # a fault of ours must not leave Gradescope without its JSON
         traceback.print_exc()
@@ -281,15 +275,22 @@ def grade_one(options):
 
 
 def grade_class(options):
-    """Grade many submissions by this command itself, each in a process; write the CSV."""
-    points = ",".join(f"{value:g}" for value in options.points.values())
-    command = [sys.executable, os.fspath(HERE), "--seed", str(options.seed), "--points", points]
-    command += ["--seconds", f"{options.seconds:g}"]
-    questions = questions_of(options) if options.question else tuple(RESTS_ON)
-    if options.question:
-        command += ["-q", options.question]
-    submissions = whole_class.find_submissions(options.paths)
-    return whole_class.grade_all(submissions, command, questions, options.csv)
+    """Grade many submissions by this command itself, each in a process; CSV and feedback."""
+    wall = check_trust(options)
+    values = ",".join(f"{value:g}" for value in options.points.values())
+    command = [sys.executable, os.fspath(HERE), "--one", "--seed", str(options.seed)]
+    command += ["--points", values, "--seconds", f"{options.seconds:g}"]
+    command += ["--strict-run"] * options.strict_run + ["--trust"] * options.trust
+    command += ["-q", options.question] if options.question else []
+    submissions, left_out = whole_class.find_submissions(options.paths)
+    print(f"{wall.sentence}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
+    if left_out:
+        print(printable(f"Left out, since they are no submissions: {', '.join(left_out)}"))
+    if not submissions:
+        stopping.say("autograder: there are no submissions here")
+        return 2
+    files = options.csv, options.feedback
+    return whole_class.grade_all(submissions, command, questions_of(options), *files)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Pack the autograder for Gradescope: autograder.zip, to be uploaded as it is.
 
     python autograder/pack.py                     # setup.sh will download the data
-    python autograder/pack.py --data ZIP          # takes it along: stanfordSentimentTreebank.zip
+    python autograder/pack.py --data ZIP          # includes it: stanfordSentimentTreebank.zip
+    python autograder/pack.py --points 12,4,2 --strict-run      # options of `python autograder`
     python autograder/pack.py --output FILE.zip
 
 It holds setup.sh and run_autograder at its root, the grader, common/, utils/, and training/, which
-draws the windows that the loss of a run is computed on. word2vec.py and sgd.py are not in it: the
-grader does not need them.
+draws the windows that the loss of a run is computed on. Not in it are word2vec.py and sgd.py, which
+the grader does not need, and make_fingerprints.py.
 """
 
 import argparse
@@ -18,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # this file is run as a script
 
+from autograder.questions import points_of_parts  # noqa: E402
 from common.files import check_writable, replacing  # noqa: E402
 from common.stopping import run_command  # noqa: E402
 from utils.get_datasets import SST_FOLDER, read_archive  # noqa: E402
@@ -25,16 +27,18 @@ from utils.get_datasets import SST_FOLDER, read_archive  # noqa: E402
 AT_THE_ROOT = ("setup.sh", "run_autograder")
 
 
-def contents(data=None):
-    """Name in the pack -> bytes; `data` is the path of the treebank's archive. Sorted by name."""
-    grader = [p for p in HERE.iterdir() if p.suffix in (".py", ".json", ".txt")]
-    paths = grader + [
-        path
-        for folder in ("common", "training", "training/fast", "utils")
-        for path in (ROOT / folder).glob("*.py")
-    ]
+def contents(data=None, options=""):
+    """Name in the pack -> bytes, sorted by name.
+
+    `data` is the path of the treebank's archive, `options` are those of the grader.
+    """
+    paths = [p for p in HERE.iterdir() if p.suffix in (".py", ".json", ".ini", ".txt")]
+    for folder in ("common", "training", "training/fast", "utils"):
+        paths += (ROOT / folder).glob("*.py")
+    paths.remove(HERE / "make_fingerprints.py")
     files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     files |= {name: (HERE / name).read_bytes() for name in AT_THE_ROOT}
+    files["options"] = options.encode("ascii")
     if data:
         folder = SST_FOLDER.relative_to(ROOT)
         data_files = read_archive(data, data)
@@ -42,13 +46,13 @@ def contents(data=None):
     return dict(sorted(files.items()))
 
 
-def pack(output, data=None):
+def pack(output, data=None, options=""):
     """Write the pack in one step; the names in it."""
-    files = contents(data)
+    files = contents(data, options)
     check_writable(output)
     with replacing(output) as file, zipfile.ZipFile(file, "w") as archive:
         for name, content in files.items():
-            info = zipfile.ZipInfo(name)  # of 1980: the same files make the same archive
+            info = zipfile.ZipInfo(name)  # dated 1980: the same files make the same archive
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = (0o100755 if name in AT_THE_ROOT else 0o100644) << 16
             archive.writestr(info, content)
@@ -58,13 +62,17 @@ def pack(output, data=None):
 def main(arguments=None):
     """Pack, and say what was packed."""
     parser = argparse.ArgumentParser(description="Pack the autograder for Gradescope.")
-    parser.add_argument("--output", type=Path, default=Path("autograder.zip"))
-    parser.add_argument(
-        "--data", type=Path, metavar="ZIP", help="take along stanfordSentimentTreebank.zip"
-    )
-    options = parser.parse_args(arguments)
-    names = pack(options.output, options.data)
-    print(f"{options.output}: {options.output.stat().st_size:,} bytes, {len(names)} files")
+    add = parser.add_argument
+    add("--output", type=Path, default=Path("autograder.zip"), metavar="FILE")
+    add("--data", type=Path, metavar="ZIP", help="include stanfordSentimentTreebank.zip")
+    add("--points", type=points_of_parts, metavar="A,B,C", help="points of the parts (12,4,4)")
+    add("--strict-run", action="store_true", help="no points for vectors the code cannot have made")
+    chosen = parser.parse_args(arguments)
+    options = ["--strict-run"] * chosen.strict_run
+    if chosen.points:
+        options.append(f"--points={','.join(f'{value:g}' for value in chosen.points.values())}")
+    names = pack(chosen.output, chosen.data, " ".join(options))
+    print(f"{chosen.output}: {chosen.output.stat().st_size:,} bytes, {len(names)} files")
 
 
 if __name__ == "__main__":

@@ -1,37 +1,33 @@
 """The results of a grading as a table, and as the results.json that Gradescope reads."""
 
 import json
-import re
 import textwrap
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from autograder.questions import load, parts, say
 from common.files import replacing
 
-PARTS = {"a": "(a) word2vec.py", "b": "(b) sgd.py", "c": "(c) the run"}
-NEXT = {  # what to do when a part is complete, and the one after it is not
-    "a": "word2vec.py is complete. Next: the step in sgd.py; `python sgd.py` tries it.",
-    "b": "sgd.py is complete. Next: `python run.py` trains the vectors and draws them.",
-}
 WIDTH = 100  # characters of a line of the table
-POINTS = {"a": 12, "b": 4, "c": 4}
-VISIBILITIES = ("hidden", "after_due_date", "visible", "after_published")
 
 
 class Row(NamedTuple):
     """One line of the table: what was asked, and what it has earned."""
 
     question: str  # as the command line names it
-    title: str
     number: str  # "a.1": the part of the assignment, and a count in it
+    title: str
     points: float
     most: float
-    lines: list  # of text: what was expected, got and so on
+    lines: list  # of `checking.Line`: what was expected, got and so on
+    why: str = ""  # it lost points, in short
     begun: bool = True  # False if there is nothing yet to be graded
     graded: bool = True  # False if it could not be graded here
+    see: str = ""  # the number of the row that has said it already
 
     def passed(self):
         """Whether it has earned all its points."""
-        return self.points == self.most
+        return self.points == self.most and not self.why
 
     def mark(self):
         """A word for the table."""
@@ -42,37 +38,42 @@ class Row(NamedTuple):
         return "ok" if self.passed() else "partly" if self.points else "WRONG"
 
 
-class Grading(NamedTuple):
+@dataclass
+class Grading:
     """All that is known in the end."""
 
-    rows: list
-    remarks: list  # that cost nothing
     header: list  # lines above the table
-    points: dict = POINTS  # that each part has in all, whether all of it was graded or not
+    points: dict = field(default_factory=dict)  # of each part in all, graded or not
+    rows: list = field(default_factory=list)
+    notes: list = field(default_factory=list)  # on the archive, for the header too
+    remarks: list = field(default_factory=list)  # that cost nothing
+    doubts: list = field(default_factory=list)  # whether the submitted code has made the vectors
+    printed: dict = field(default_factory=dict)  # question -> what the submission printed
 
     def part(self, part):
         """The rows of a part of the assignment."""
-        return [row for row in self.rows if row.number.startswith(part)]
-
-    def score(self):
-        """The points."""
-        return total(self.rows)
+        return [row for row in self.rows if row.number.startswith(f"{part}.")]
 
     def worth(self, points):
         """The same with other points for the parts, such as {"a": 12, "b": 4, "c": 2}."""
         rows = []
         for row in self.rows:
-            share = points[row.number[0]] / self.points[row.number[0]]
+            part = row.number.partition(".")[0]
+            share = points[part] / self.points[part] if self.points[part] else 0
             rows.append(row._replace(points=row.points * share, most=row.most * share))
-        return self._replace(rows=rows, points=points)
+        return replace(self, rows=rows, points=points)
 
     def is_complete(self, part):
         """Whether a part has earned all that it could."""
         return total(self.part(part)) == round(self.points[part], 4)
 
+    def reasons(self):
+        """Why points were lost, or should perhaps be, in short."""
+        return list(dict.fromkeys([*(row.why for row in self.rows if row.why), *self.doubts]))
+
 
 def total(rows):
-    """The points of some rows, without the dust of adding fractions up."""
+    """The points of some rows, rounded to hide floating-point noise."""
     return round(sum(row.points for row in rows), 4)
 
 
@@ -83,8 +84,8 @@ def most(rows):
 
 def table(grading):
     """The grading as text for a student."""
-    lines = [*map(wrapped, grading.header), ""]
-    for part, title in PARTS.items():
+    lines = [*map(wrapped, [*grading.header, *grading.notes]), ""]
+    for part, title in parts().items():
         rows = grading.part(part)
         if not rows:
             continue
@@ -93,39 +94,35 @@ def table(grading):
             lines.append(
                 f"  {row.mark():<7}{row.number:<6}{row.title:<45}{row.points:>4g} / {row.most:g}"
             )
-            lines += indented(row.lines)
+            lines += [textwrap.indent(text_of(line, WIDTH - 9), " " * 9) for line in row.lines]
         lines += [*what_next(grading, part), ""]
-    for remark in grading.remarks:
-        lines.append(wrapped(f"Remark (costs nothing): {remark}"))
-    lines.append(f"{'total':<60}{grading.score():>4g} / {most(grading.rows):g}")
+    lines += [wrapped(doubt) for doubt in grading.doubts]
+    lines += [wrapped(f"Remark (costs nothing): {remark}") for remark in grading.remarks]
+    lines.append(f"{'total':<60}{total(grading.rows):>4g} / {most(grading.rows):g}")
     return "\n".join(lines)
 
 
 def what_next(grading, part):
     """A line if a part is complete and the one after it is not."""
-    if part in NEXT and grading.is_complete(part) and not grading.is_complete(following(part)):
-        return [f"  {NEXT[part]}"]
+    following = dict(zip(parts(), list(parts())[1:])).get(part)
+    if part in load()["next"] and grading.is_complete(part) and not grading.is_complete(following):
+        return [f"  {say(part, 'next')}"]
     return []
 
 
-def following(part):
-    """The part after one."""
-    return list(PARTS)[list(PARTS).index(part) + 1]
-
-
-def indented(lines):
-    """Lines, which may hold line ends, below the title of their row."""
-    lines = [line for text in lines for line in text.split("\n")]
-    return [textwrap.indent(wrapped(line, WIDTH - 9), " " * 9) for line in lines]
+def text_of(line, width=10_000):
+    """A labelled line; what follows a line end, or does not fit, stands under its text."""
+    label = f"{line.label:<9} " if line.label else ""
+    pieces = [wrapped(piece, width - len(label)) for piece in line.text.split("\n")]
+    return label + "\n".join(pieces).replace("\n", "\n" + " " * len(label))
 
 
 def wrapped(line, width=WIDTH):
-    """A long line as several; the further ones stand under the text of a labelled line."""
-    further = " " * 10 if re.match(r"\w+ {3,}", line) else ""
-    return textwrap.fill(line, width, subsequent_indent=further) if len(line) > width else line
+    """A long line as several."""
+    return textwrap.fill(line, width) if len(line) > width else line
 
 
-def as_json(grading, seconds, seed):
+def as_json(grading, seconds, seed, wall):
     """The grading in Gradescope's schema."""
     tests = [
         {
@@ -134,92 +131,34 @@ def as_json(grading, seconds, seed):
             "status": "passed" if row.passed() else "failed",
             "name": row.title,
             "number": row.number,
-            "output": "\n".join(row.lines),
-            "tags": [PARTS[row.number[0]]],
+            "output": "\n".join(map(text_of, row.lines)) or (row.see and f"See {row.see}."),
+            "tags": [parts()[row.number.partition(".")[0]]],
             "visibility": "visible",
-            "extra_data": {"question": row.question},
+            "extra_data": {"question": row.question, "graded": row.graded},
         }
         for row in grading.rows
     ]
+    remarks = [*grading.doubts, *(f"Remark: {remark}" for remark in grading.remarks)]
+    of_class = {"reasons": grading.reasons(), "notes": grading.notes, "printed": grading.printed}
     return {
-        "score": grading.score(),
+        "score": total(grading.rows),
         "execution_time": round(seconds, 3),
-        "output": "\n".join(grading.header + [f"Remark: {remark}" for remark in grading.remarks]),
+        "output": "\n".join([*grading.header, *grading.notes, *remarks]),
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": tests,
         "leaderboard": [],
-        "extra_data": {"seed": str(seed)},
+        "extra_data": {"seed": str(seed), "wall": wall, **of_class},
     }
 
 
 def failure(message):
     """results.json for when the grader itself has failed."""
-    empty = Grading([], [], [f"The grader itself failed, please tell your instructor: {message}"])
-    return as_json(empty, 0, "")
+    line = f"The grader itself failed, please tell your instructor: {message}"
+    return as_json(Grading([line]), 0, "", "")
 
 
 def write(path, results):
     """Write results.json in one step: whoever reads it finds it whole."""
     with replacing(path, "w", encoding="utf-8") as file:
         file.write(json.dumps(results, indent=1, allow_nan=False) + "\n")
-
-
-# ---------------------------------------------------------------------------------------- schema
-def is_number(value):
-    return type(value) in (int, float)
-
-
-def is_text(value):
-    return isinstance(value, str)
-
-
-def is_visibility(value):
-    return value in VISIBILITIES
-
-
-TEST_SCHEMA = {
-    "score": is_number,
-    "max_score": is_number,
-    "status": lambda value: value in ("passed", "failed"),
-    "name": is_text,
-    "number": is_text,
-    "output": is_text,
-    "tags": lambda value: isinstance(value, list) and all(map(is_text, value)),
-    "visibility": is_visibility,
-    "extra_data": lambda value: isinstance(value, dict),
-}
-SCHEMA = {
-    "score": is_number,
-    "execution_time": is_number,
-    "output": is_text,
-    "visibility": is_visibility,
-    "stdout_visibility": is_visibility,
-    "tests": lambda value: isinstance(value, list),
-    "leaderboard": lambda value: isinstance(value, list),
-    "extra_data": lambda value: isinstance(value, dict),
-}
-
-
-def schema_errors(results):
-    """What is wrong with the content of a results.json by Gradescope's schema, in sentences."""
-    errors = faults(results, SCHEMA, "results")
-    for i, test in enumerate(results.get("tests", []) if isinstance(results, dict) else []):
-        found = faults(test, TEST_SCHEMA, f"tests[{i}]")
-        if not found and not 0 <= test["score"] <= test["max_score"]:
-            found = [f"tests[{i}]: score {test['score']} of {test['max_score']}"]
-        errors += found
-    if not errors and "score" not in results and "tests" not in results:
-        errors.append("results: it needs a score or tests")
-    return errors
-
-
-def faults(value, schema, name):
-    """The keys of an object that are unknown or have an unfit value."""
-    if not isinstance(value, dict):
-        return [f"{name} is not an object"]
-    unknown = [f"{name}: unknown key {key!r}" for key in value if key not in schema]
-    unfit = [
-        f"{name}: unfit {k} {value[k]!r}" for k in value if k in schema and not schema[k](value[k])
-    ]
-    return unknown + unfit

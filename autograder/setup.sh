@@ -7,16 +7,19 @@ python=$base/venv/bin/python
 
 apt-get update
 apt-get install -y python3 python3-venv
+apt-get install -y bubblewrap || true  # a better wall, where the machine allows it
 python3 -c 'import sys; sys.version_info >= (3, 10) or sys.exit(
 "setup.sh: Python 3.10 or newer is needed, not " + sys.version.split()[0] + ": take a newer Ubuntu")'
 # Not below source, which run_autograder hides from submissions.
 python3 -m venv "$base/venv"
 "$python" -m pip install -r "$base/source/autograder/requirements.txt"
 
-# Can submissions be run, by a user who can read the packages?
+# Can submissions be run, behind some wall, by a user who can read the packages?
 cd "$base/source"
 "$python" -c 'import sys
-from autograder.sandbox import Sandbox, UnfitSystem
+from autograder.sandbox import Sandbox, UnfitSystem, Wall, find_wall
+if find_wall() is Wall.NONE:
+    sys.exit("setup.sh: submissions would run with the rights of the grader: run it as root")
 try:
     Sandbox().run({}, "none", "none", [])
 except UnfitSystem as error:

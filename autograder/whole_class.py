@@ -1,10 +1,11 @@
 """Grade a class: each submission by a process of its own, two at a time; a CSV with a row each.
 
-A submission that brings its process to an end costs no other one anything; its row says so.
+A crash in one submission does not affect the others; its row reports it.
 """
 
 import csv
 import json
+import re
 import subprocess
 import tempfile
 import textwrap
@@ -13,70 +14,124 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from autograder.archive import printable
-from autograder.exercises import text
+from autograder.archive import WANTED, is_clutter, printable
+from autograder.checking import clean
 from common.files import replacing
 
 AT_A_TIME = 2
-HEADING = 3  # lines that the output of every grading begins with
-LONGEST = 3600  # seconds for a submission, of which each function has its own limit
+LONGEST = 3600  # seconds for a submission; each function has its own limit besides
+PATIENCE = 60  # seconds for a grader to end what it has started
+# What a teacher keeps beside the submissions, or a learning platform adds to them.
+DOCUMENTS = {".csv", ".html", ".json", ".log", ".md", ".pdf", ".txt", ".yml", ".yaml"}
+
+
+class Submission(NamedTuple):
+    """A row of the CSV before it is graded; one without a path is no submission."""
+
+    name: str
+    path: Path | None
 
 
 class Grade(NamedTuple):
-    """A row of the CSV."""
+    """What is known of a submission in the end."""
 
     points: dict  # question -> points; empty if it could not be graded
-    total: float
+    total: float | None
     most: float
-    remark: str
-    failed: bool = False  # whether the grader did
+    remark: str  # why points were lost
+    complete: bool  # whether all of it could be graded
+    text: str = ""  # the table, and what the submission printed
+    extra: dict = {}  # the seed and the wall
 
 
-def is_folder_of_zips(path):
-    """Whether a folder holds submissions, and is none itself."""
-    return (
-        path.is_dir()
-        and not any((path / name).exists() for name in ("word2vec.py", "sgd.py"))
-        and any(path.glob("*.zip"))
-    )
+# --------------------------------------------------------------------------- where submissions lie
+def is_class(folder):
+    """Whether a folder seems to hold several submissions, and is none itself."""
+    return folder.is_dir() and not is_one(folder) and holds_several(folder)
+
+
+def holds_several(folder):
+    """Whether there are zips or several folders with submissions in a folder."""
+    children = visible(folder)
+    several = sum(holds_submission(child) for child in children if child.is_dir()) > 1
+    return several or any(map(is_zip, children))
 
 
 def find_submissions(paths):
-    """The submissions that some paths stand for: zips and folders in a folder, or themselves."""
-    found = []
+    """The `Submission`s that some paths stand for, and the names of files that are left out.
+
+    The only path there is, and every other one that looks like it, is the folder of a class: a
+    zip or a folder in it is a submission (Canvas, Gradescope), so is a zip in a folder (Moodle).
+    """
+    found, left_out = [], []
     for path in paths:
-        if is_folder_of_zips(path):
-            found += sorted(
-                child
-                for child in path.iterdir()
-                if not child.name.startswith(".") and (child.suffix == ".zip" or child.is_dir())
-            )
-        else:
-            found.append(path)
-    return found
+        alone = len(paths) == 1 and path.is_dir() and (not is_one(path) or holds_several(path))
+        if not (is_class(path) or alone):
+            found.append(Submission(path.name or str(path), path))
+            continue
+        for child in visible(path):
+            zips = [z for z in visible(child) if is_zip(z)] if child.is_dir() else []
+            if zips and not is_one(child):
+                names = [f"{child.name}/{z.name}" if len(zips) > 1 else child.name for z in zips]
+                found += map(Submission, names, zips)
+            elif child.is_dir() or is_zip(child):
+                found.append(Submission(child.name, child))
+            elif child.suffix.lower() in DOCUMENTS:
+                left_out.append(child.name)
+            else:
+                found.append(Submission(child.name, None))
+    names = [submission.name for submission in found]
+    return [
+        s._replace(name=printable(s.path if names.count(s.name) > 1 else s.name)) for s in found
+    ], left_out
 
 
-def grade_all(submissions, command, questions, csv_file=None):
+def visible(folder):
+    """What is in a folder, sorted, without what macOS and Python leave there."""
+    try:
+        return sorted(path for path in folder.iterdir() if not is_clutter(Path(path.name)))
+    except OSError:  # Whoever grades it will be told why.
+        return []
+
+
+def is_zip(path):
+    """Whether a path is a zip archive by its name."""
+    return path.suffix.lower() == ".zip" and not path.is_dir()
+
+
+def is_one(folder):
+    """Whether a folder is a submission, by a file in it that is asked for."""
+    return any((folder / name).is_file() for name in WANTED)
+
+
+def holds_submission(folder):
+    """Whether there is a zip or a file that is asked for in a folder, or not far below it."""
+    found = (path for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth))
+    return any(is_zip(path) or path.name in WANTED for path in found if not is_clutter(path))
+
+
+# ------------------------------------------------------------------------------------- the grading
+def grade_all(submissions, command, questions, csv_file=None, feedback=None, longest=LONGEST):
     """Grade all by a command, tell each in a line, write the CSV; the exit status.
 
-    If it is interrupted, the CSV has those that were graded by then.
+    `feedback` is a folder for a text about each. If the grading is interrupted, both have what was
+    graded by then.
     """
-    names = [name_of(path, submissions) for path in submissions]
     grades, running, stopped = {}, set(), threading.Event()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         tasks = {
-            pool.submit(grade_one, path, command, running, stopped): i
-            for i, path in enumerate(submissions)
+            pool.submit(grade_one, submission, command, running, stopped, longest): i
+            for i, submission in enumerate(submissions)
         }
         try:
             for count, task in enumerate(as_completed(tasks), 1):
                 i = tasks[task]
-                grades[i] = grade = task.result()
-                print(
-                    f"[{count}/{len(submissions)}] {names[i]}: {grade.total:g} / {grade.most:g}"
-                    + (f"  ({textwrap.shorten(grade.remark, 80)})" if grade.remark else ""),
-                    flush=True,
-                )
+                grade = grades[i] = task.result()
+                said = "" if grade.total is None else f"{grade.total:g} / {grade.most:g}  "
+                said = f"{submissions[i].name}: {said}{textwrap.shorten(grade.remark, 100)}"
+                print(f"[{count}/{len(tasks)}] {said}", flush=True)
+                if feedback:
+                    write_feedback(feedback, i, submissions, grade)
         except BaseException:
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -85,77 +140,92 @@ def grade_all(submissions, command, questions, csv_file=None):
             raise
         finally:
             if csv_file:
-                rows = [(names[i], grades[i]) for i in sorted(grades)]
+                rows = [(submissions[i].name, grades[i]) for i in sorted(grades)]
                 write_csv(csv_file, rows, questions)
-    return 3 if any(grade.failed for grade in grades.values()) else 0
+    return 0 if all(grade.complete for grade in grades.values()) else 3
 
 
-def name_of(path, submissions):
-    """The name of a submission in the CSV: that of its file, or its whole path if need be."""
-    same = sum(other.name == path.name for other in submissions)
-    return printable(str(path) if same > 1 or not path.name else path.name)
-
-
-def grade_one(path, command, running, stopped):
+def grade_one(submission, command, running, stopped, longest):
     """The `Grade` of one submission.
 
     `running` has the processes that are under way; once it has been `stopped`, none may begin.
     """
+    if submission.path is None:
+        return not_graded("neither a zip archive nor a folder")
     with tempfile.TemporaryDirectory(prefix="grading-") as folder:
         file = Path(folder) / "results.json"
-        process = subprocess.Popen(
-            [*command, "--results", str(file), "--", str(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        running.add(process)
-        if stopped.is_set():
-            process.terminate()
-        try:
-            _, errors = process.communicate(timeout=LONGEST)
-            results = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            said = text(errors.decode("utf-8", "replace")).strip().splitlines()
-            return not_graded(said[-1] if said else f"status {process.returncode}")
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            return not_graded(f"it took longer than {LONGEST} s")
-        finally:
-            running.discard(process)
-    if process.returncode not in (0, 1):
-        lines = results["output"].splitlines()
-        return not_graded(" ".join(lines[HEADING:] or lines))
-    return grade_from(results)
+        command = [*command, "--results", str(file), "--", str(submission.path)]
+        pipe = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with subprocess.Popen(command, **pipe, encoding="utf-8", errors="replace") as process:
+            running.add(process)
+            if stopped.is_set():
+                process.terminate()
+            try:
+                table, errors = process.communicate(timeout=longest)
+                return grade_from(json.loads(file.read_text(encoding="utf-8")), table)
+            except (OSError, ValueError):
+                said = clean(errors).strip().splitlines()
+                return not_graded(said[-1] if said else f"status {process.returncode}")
+            except subprocess.TimeoutExpired:
+                end(process)
+                return not_graded(f"timed out after {longest:g} s")
+            finally:
+                running.discard(process)
+
+
+def end(process):
+    """Have a grader end what it has started, and itself; or kill it."""
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def not_graded(why):
-    """The `Grade` of a submission on which the grader failed."""
-    return Grade({}, 0, 0, f"NOT GRADED: {why}", failed=True)
+    """The `Grade` of what could not be graded."""
+    return Grade({}, None, 0, f"NOT GRADED: {why}", complete=False, text=f"NOT GRADED: {why}")
 
 
-def grade_from(results):
-    """The `Grade` in the content of a results.json."""
+def grade_from(results, table):
+    """The `Grade` in the content of a results.json, and in the table that was printed."""
+    tests, extra = results["tests"], results["extra_data"]
+    if not tests:
+        return not_graded(" ".join(results["output"].splitlines()))
     points = {}
-    for test in results["tests"]:
+    for test in tests:
         question = test["extra_data"]["question"]
         points[question] = points.get(question, 0) + test["score"]
-    most = sum(test["max_score"] for test in results["tests"])
-    notes = results["output"].splitlines()[HEADING:]
-    return Grade(points, results["score"], round(most, 4), " ".join(notes))
+    most = round(sum(test["max_score"] for test in tests), 4)
+    complete = all(test["extra_data"]["graded"] for test in tests)
+    remark = "; ".join(sentence.rstrip(".") for sentence in extra["reasons"] + extra["notes"])
+    texts = [table.rstrip()]
+    for question, printed in extra["printed"].items():
+        texts.append(f"Printed when {question} was graded:\n{textwrap.indent(printed, '    ')}")
+    return Grade(points, results["score"], most, remark, complete, "\n\n".join(texts), extra)
+
+
+# ---------------------------------------------------------------------------------------- the files
+def write_feedback(folder, i, submissions, grade):
+    """Write the text about one of the submissions."""
+    names = [re.sub(r"[^\w.() -]", "_", submission.name) for submission in submissions]
+    name = names[i] if names.count(names[i]) == 1 else f"{names[i]} {i + 1}"
+    with replacing(folder / f"{name}.txt", "w", encoding="utf-8") as file:
+        file.write(grade.text + "\n")
 
 
 def write_csv(path, rows, questions):
     """Write (name, `Grade`) pairs as a table, whole or not at all."""
     with replacing(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["submission", *questions, "total", "remark"])
+        writer.writerow(["submission", *questions, "total", "seed", "wall", "remark"])
         for name, grade in rows:
             points = [f"{grade.points[q]:.4g}" if q in grade.points else "" for q in questions]
-            total = "" if grade.failed else f"{grade.total:g}"
-            writer.writerow([harmless(name), *points, total, harmless(grade.remark)])
+            total = "" if grade.total is None else f"{grade.total:g}"
+            more = [grade.extra.get(key, "") for key in ("seed", "wall")]
+            writer.writerow([harmless(name), *points, total, *more, harmless(grade.remark)])
 
 
 def harmless(cell):
     """A text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

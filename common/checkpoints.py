@@ -1,7 +1,7 @@
 """The files that a run writes into its folder, without `sgd.py`, which may be somebody else's.
 
-Checkpoints have the assignment's names. `words.txt` and `losses.tsv` beside them say what the rows
-of the vectors stand for, and how the training went.
+Checkpoints have the assignment's names. `words.txt`, `counts.txt` and `losses.tsv` beside them say
+what the rows of the vectors stand for, how often each word occurs, and how the training went.
 """
 
 import json
@@ -17,13 +17,13 @@ from common.files import read_lines, replacing
 from common.progress import duration
 from common.stopping import UserError
 
-WORDS, LOSSES = "words.txt", "losses.tsv"
+WORDS, COUNTS, LOSSES = "words.txt", "counts.txt", "losses.tsv"
 SETTINGS = "saved_settings.json"  # beside the checkpoints of an sgd.py that keeps no settings
 UNKNOWN = "UNK"  # the last word
 PARAMS = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
 NAME = re.compile(  # of these files, and of what a killed run leaves of them
     rf"({PARAMS.pattern}|saved_state_[1-9][0-9]*\.pickle|{re.escape(SETTINGS)}"
-    rf"|{re.escape(WORDS)}|{re.escape(LOSSES)})(\.[0-9a-f]{{8}})?(\.tmp)?"
+    rf"|{re.escape(WORDS)}|{re.escape(COUNTS)}|{re.escape(LOSSES)})(\.[0-9a-f]{{8}})?(\.tmp)?"
 )
 
 
@@ -85,6 +85,13 @@ def remove(folder):
         path.unlink()
 
 
+def prune(folder, keep, most):
+    """Remove all checkpoints up to iteration `most` but the `keep` newest; None keeps all."""
+    for n in [n for n in saved_iterations(folder) if n <= most][: -keep if keep else 0]:
+        params_file(folder, n).unlink()
+        state_file(folder, n).unlink(missing_ok=True)
+
+
 def set_aside(folder):
     """Move all checkpoints of a folder into a new folder in it; returns its path."""
     number = 1
@@ -100,18 +107,19 @@ def set_aside(folder):
 class Record:
     """Writes the words and the losses beside the checkpoints; called with the progress of `sgd`.
 
-    A resumed run keeps the losses up to where it resumes.
+    A resumed run keeps the losses up to where it resumes. Of the checkpoints, the `keep` newest are
+    kept, or all if that is None.
     """
 
-    def __init__(self, folder, words, iterations):
+    def __init__(self, folder, dataset, iterations, keep=None):
         self._folder = Path(folder).absolute()  # an sgd.py may run in another one
-        self._words, self._iterations = words, iterations
+        self._dataset, self._iterations, self._keep = dataset, iterations, keep
         self._losses = None
 
     def __call__(self, progress):
         n = progress.iteration
         if self._losses is None:
-            write_words(self._folder, self._words)
+            write_words(self._folder, self._dataset.words, self._dataset.frequencies)
             before = read_losses(self._folder)
             kept = before[before[:, 0] < n + progress.resumed] if before is not None else []
             self._losses = list(kept)
@@ -119,21 +127,34 @@ class Record:
             self._losses.append((n, progress.loss, progress.smoothed_loss))
             if n % SAVE_EVERY == 0 or n == self._iterations:
                 write_losses(self._folder, self._losses)
+                prune(self._folder, self._keep, n)
 
 
-def write_words(folder, words):
-    """Write the words of the vectors' rows, one per line: V lines for parameters of 2V rows."""
-    content = "".join(f"{word}\n" for word in words).encode("utf-8")
-    path = Path(folder) / WORDS
-    if not path.exists() or path.read_bytes() != content:
-        with replacing(path) as file:
-            file.write(content)
+def write_words(folder, words, frequencies):
+    """Write the words of the vectors' rows, and how often each occurs in the text, one per line.
+
+    Two files: `words.txt` and `counts.txt`, of V lines each for parameters of 2V rows.
+    """
+    for name, values in ((WORDS, words), (COUNTS, frequencies)):
+        content = "".join(f"{value}\n" for value in values).encode("utf-8")
+        path = Path(folder) / name
+        if not path.exists() or path.read_bytes() != content:
+            with replacing(path) as file:
+                file.write(content)
 
 
 def read_words(folder):
     """Return the words of the vectors' rows, or None if the folder has no `words.txt`."""
     path = Path(folder) / WORDS
     return [word for _, word in read_lines(path, UserError)] if path.exists() else None
+
+
+def read_frequencies(folder):
+    """Return how often each word of `words.txt` occurs, (V,), or None if that is not known."""
+    try:
+        return np.array([int(line) for _, line in read_lines(Path(folder) / COUNTS, UserError)])
+    except (UserError, ValueError):
+        return None
 
 
 def write_losses(folder, losses):

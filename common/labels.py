@@ -11,6 +11,7 @@ BESIDE = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (
 RINGS = 40  # of places farther away, half a height of a label apart
 ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 AROUND = np.column_stack((np.cos(ANGLES), np.sin(ANGLES)))
+TOGETHER = 64  # places that are tried at once
 
 
 def place_labels(points, sizes, frame):
@@ -26,14 +27,15 @@ def place_labels(points, sizes, frame):
         tries = point + places(size)
         boxes = np.hstack((tries - size / 2, tries + size / 2))
         inside = np.all((boxes[:, :2] >= frame[:2]) & (boxes[:, 2:] <= frame[2:]), axis=1)
-        free = inside & ~overlap(boxes, taken) & ~contain(boxes + DOT * size[1], obstacles)
-        chosen = None
-        for k in np.flatnonzero(free):
-            line = point + np.linspace(0, 1, 24)[1:-1, None] * (tries[k] - point)
-            line = line[np.any(np.abs(line - tries[k]) > size / 2, axis=1)]
-            chosen = (k, line) if chosen is None else chosen
-            if not contain(taken, line).any():
-                chosen = k, line
+        numbers, chosen = np.flatnonzero(inside), None
+        for begin in range(0, len(numbers), TOGETHER):
+            some = numbers[begin : begin + TOGETHER]
+            some = some[~overlap(boxes[some], taken)]
+            some = some[~contain(boxes[some] + DOT * size[1], obstacles)]
+            tried = [(k, line_to(point, tries[k], size)) for k in some]
+            clear = [one for one in tried if not contain(taken, one[1]).any()]
+            chosen = clear[0] if clear else chosen or (tried[0] if tried else None)
+            if clear:
                 break
         if chosen is not None:
             k, line = chosen
@@ -48,6 +50,12 @@ def places(size):
     gap = GAP * size[1] / np.maximum(1, np.abs(BESIDE).sum(axis=1, keepdims=True))
     rings = [AROUND * (size / 2 + (1 + ring / 2) * size[1]) for ring in range(RINGS)]
     return np.concatenate((BESIDE * (size / 2 + gap), *rings))
+
+
+def line_to(point, centre, size):
+    """Return points on the line from a point to the edge of its label, (n, 2)."""
+    line = point + np.linspace(0, 1, 24)[1:-1, None] * (centre - point)
+    return line[np.any(np.abs(line - centre) > size / 2, axis=1)]
 
 
 def overlap(boxes, others):

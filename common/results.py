@@ -9,14 +9,16 @@ with output_folder(options):            # fails now rather than after the traini
 """
 
 import contextlib
+import datetime
 import hashlib
+import platform
 from functools import partial
 
 import numpy as np
 
 from common import checkpoints
 from common.assignment import ANNEAL_EVERY, PRINT_EVERY
-from common.files import check_apart, check_writable, read_lines, try_lock
+from common.files import check_apart, check_writable, read_lines, replacing, try_lock
 from common.progress import LossCurve, Progress
 from common.stopping import UserError
 from common.vectors import (
@@ -29,7 +31,8 @@ from common.vectors import (
 )
 from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
 
-WORDS_PICTURE, LOSS_PICTURE = "word_vectors.png", "loss_curve.png"
+WORDS_PICTURE, LOSS_PICTURE, README = "word_vectors.png", "loss_curve.png", "README.txt"
+README_BEGINS = b"Word vectors trained by run.py"
 LOCK = ".run.lock"
 
 
@@ -70,6 +73,8 @@ def check_outputs(options):
         exports += [
             (projector / name, lambda _: is_projector(projector)) for name in PROJECTOR_FILES
         ]
+    if options.training.corpus is not None:
+        exports.append((folder / README, is_readme))
     exports = [(path, is_ours) for path, is_ours in exports if path is not None]
     others = [words, losses, *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK))]
     inputs = [path for path in (options.training.corpus, options.words) if path is not None]
@@ -122,6 +127,12 @@ def is_gif(path):
         return file.read(4) == b"GIF8"
 
 
+def is_readme(path):
+    """Return whether a file begins as `write_readme` begins it."""
+    with open(path, "rb") as file:
+        return file.read(len(README_BEGINS)) == README_BEGINS
+
+
 class Gallery:
     """The pictures and exports of one run. It is called with the progress of `sgd`.
 
@@ -153,6 +164,8 @@ class Gallery:
                 for path, write in exports.items()
                 if path is not None
             }
+        if options.training.corpus is not None:
+            jobs[folder / README] = self._write_readme
         if self.words:
             jobs[folder / WORDS_PICTURE] = partial(self._draw_words, wordVectors)
         if options.loss_curve:
@@ -210,6 +223,34 @@ class Gallery:
         if left_out:
             some = " ".join(left_out)[:60]
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
+
+    def _write_readme(self, path):
+        """Write what the vectors in the folder are, and how to load them."""
+        settings, dataset, losses = self._options.training, self._dataset, self._losses()
+        export = self._options.export or "vectors.txt (see --export)"
+        lines = [
+            f"{README_BEGINS.decode()} (word2vec, skip-gram) on {dataset.name}",
+            "",
+            f"Date: {datetime.date.today()}",
+            f"Text: {dataset.n_tokens():,} tokens in {dataset.numSentences():,} sentences; "
+            f"{len(dataset.words) - 1:,} words that occur {dataset.min_count} times or more",
+            f"Settings: {settings.dimension} dimensions, {settings.iterations:,} iterations of 50 "
+            f"windows, window {settings.window}, loss {settings.loss}, "
+            f"{settings.n_negatives()} negative samples, learning rate {settings.step:g}, "
+            f"{dataset.repeats} repeats of the text",
+            f"Loss at the end, smoothed: {losses[-1, 2]:.3f}" if len(losses) else "",
+            f"Versions: Python {platform.python_version()}, NumPy {np.__version__}",
+            "",
+            f"{export} has the centre vectors in word2vec's text format, most frequent first:",
+            "",
+            "    from gensim.models import KeyedVectors",
+            f"    vectors = KeyedVectors.load_word2vec_format({str(export)!r})",
+            "",
+            "words.txt has the words in the order of the rows of saved_params_N.npy, which has",
+            "the centre vectors and then the outside vectors; counts.txt has their frequencies.",
+        ]
+        with replacing(path, "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
 
     def _draw_losses(self, path):
         from common.plot import save_loss_curve

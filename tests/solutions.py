@@ -1,8 +1,11 @@
 """Solutions of the assignment as several people might write them, right ones and wrong ones.
 
 `solution(style, *mistakes)` gives the text of a word2vec.py in one of STYLES, `SGD` that of an
-sgd.py with the course's seven arguments.
+sgd.py with the course's seven arguments. `CORRECT` is a right submission, file name -> text,
+and `edited` changes one place of it.
 """
+
+import zipfile
 
 HEAD = """
 import argparse
@@ -271,3 +274,25 @@ def solution(style, *mistakes):
             raise AssertionError(f"{old!r} stands {text.count(old)} times in {style}")
         text = text.replace(old, new)
     return text
+
+
+# ------------------------------------------------------------------------------------- submissions
+CORRECT = {"word2vec.py": LOOPS, "sgd.py": SGD}
+
+
+def edited(old, new, files=None):
+    """A submission with a place changed that stands once in it, or once in VECTORISED."""
+    both = [files] if files else [CORRECT, {**CORRECT, "word2vec.py": VECTORISED}]
+    found = [(s, name) for s in both for name, text in s.items() if text.count(old) == 1]
+    if not found:
+        raise AssertionError(f"{old!r} does not stand once in any solution")
+    sources, name = found[0]
+    return {**sources, name: sources[name].replace(old, new)}
+
+
+def make_zip(path, files, prefix=""):
+    """A zip archive of files, name -> content; its path."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, content in files.items():
+            zipped.writestr(name if isinstance(name, zipfile.ZipInfo) else prefix + name, content)
+    return path

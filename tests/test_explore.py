@@ -136,7 +136,7 @@ def test_neighbours_stand_in_one_column_below_a_line_on_what_they_are(command, v
     status, out, err = command("--vectors", vectors, "King", "cat", "--top", 2)
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert str(vectors) in lines[0] and "first 7 of 7" in lines[0]
+    assert str(vectors) in lines[0] and "all 7 words" in lines[0]
     pairs = [cosine(a, b) for i, a in enumerate(VECTORS) for b in VECTORS[:i]]
     assert f"{np.mean(pairs):.3f}" in lines[1] and "mean" in lines[1]
     assert lines[2:] == [
@@ -193,14 +193,13 @@ def test_words_are_found_as_they_are_before_in_lower_case(command, vectors):
 
 # ------------------------------------------------------------------------------------- checkpoints
 def save_run(folder, words, iterations=(5, 10), dimension=4):
-    """Write checkpoints whose most trained words are the last ones; returns them by iteration."""
+    """Write checkpoints of words, the last of which is the most frequent; returns them."""
     rng = np.random.RandomState(0)
     saved = {}
     for iteration in iterations:
-        saved[iteration] = params = rng.randn(2 * len(words), dimension)
-        params[len(words) :] = np.arange(1, len(words) + 1)[:, None]
-        np.save(folder / f"saved_params_{iteration}.npy", params)
-    write_words(folder, words)
+        saved[iteration] = rng.randn(2 * len(words), dimension)
+        np.save(folder / f"saved_params_{iteration}.npy", saved[iteration])
+    write_words(folder, words, range(1, len(words) + 1))
     return saved
 
 
@@ -213,6 +212,20 @@ def test_the_newest_checkpoint_is_read_with_its_words_and_no_corpus(project, tmp
     assert result.stdout.startswith(f"{tmp_path / 'saved_params_10.npy'}, 4 dimensions")
     expected = {word: cosine(params[0], params[int(word[1])]) for word in ("w8", "w7", "w6")}
     assert dict(neighbours(result.stdout)) == pytest.approx(expected, abs=6e-4)
+    assert "3 most frequent of 9" in result.stdout
+    (tmp_path / "words.txt").write_text("\n".join([*words, "UNK"]), encoding="utf-8")  # words only
+    result = run_python(*arguments, cwd=project, SST_ZIP="no such file")
+    assert {word for word, _ in neighbours(result.stdout)} == {"w1", "w2"}
+
+
+def test_neighbours_are_words_that_occur_five_times(command, tmp_path):
+    words = [f"w{i}" for i in range(2001)]
+    save_run(tmp_path, [*words, "UNK"])
+    for rare, n in ((900, 1101), (1500, 1000)):  # 1,000 words at least, or all
+        write_words(tmp_path, [*words, "UNK"], [4] * rare + [5] * (2001 - rare) + [1])
+        assert f"{n:,} most frequent of 2,001" in command("--output", tmp_path, "w0")[1]
+        command("--output", tmp_path, "--html")
+        assert data_of(tmp_path)["among"] == n
 
 
 def test_a_checkpoint_without_words_has_those_of_the_treebank(project, tmp_path):
@@ -228,12 +241,22 @@ def test_a_checkpoint_without_words_has_those_of_the_treebank(project, tmp_path)
     assert re.search(r"\b4 words.*\b5 words.*run.py", result.stderr)
 
 
+def link_run(folder, full_run, sst):
+    """Put the checkpoints of the assignment's run into a folder, with its words' frequencies."""
+    from utils.treebank import StanfordSentiment
+
+    for path in full_run.glob("saved_params_*.npy"):
+        (folder / path.name).symlink_to(path)
+    dataset = StanfordSentiment(sst)
+    write_words(folder, dataset.words, dataset.frequencies)
+
+
 @pytest.mark.slow  # with the tests that need the full run
-def test_the_assignments_vectors_share_one_direction(full_run, sst):
-    result = run_python("explore.py", "--output", full_run, "bad", "--top", 2)
-    assert result.returncode == 0, result.stderr
-    assert "0.996" in result.stdout.splitlines()[1]
-    assert neighbours(result.stdout) == [("any", 0.902), ("dragon", 0.896)]
+def test_the_assignments_vectors_share_one_direction(command, full_run, sst, tmp_path):
+    link_run(tmp_path, full_run, sst)
+    _, out, _ = command("--output", tmp_path, "bad", "--top", 2)
+    assert "4,475 most frequent of 19,538" in out and "0.996" in out.splitlines()[1]
+    assert neighbours(out) == [("any", 0.904), ("dragon", 0.896)]
 
 
 # ------------------------------------------------------------------------------------- the page
@@ -293,7 +316,7 @@ def test_the_map_has_the_axes_of_the_picture_and_the_words_of_all_checkpoints(co
     assert [data["words"][i] for _, rows in data["groups"] for i in rows] == drawn
     points, axes, shares = project(params[10][1:25])
     earlier = (params[5][:25] - params[5][1:25].mean(axis=0)) @ axes
-    found = data["positions"].reshape(2, 25, 2)[:, ::-1].astype(float)  # most trained first
+    found = data["positions"].reshape(2, 25, 2)[:, ::-1].astype(float)  # most frequent first
     unit = np.abs(found[1, 1:]).max() / np.abs(points).max()
     np.testing.assert_allclose(found[1, 1:], points * unit, atol=1)
     np.testing.assert_allclose(found[0], earlier * unit, atol=2)
@@ -320,7 +343,7 @@ def test_a_large_vocabulary_is_cut_to_five_megabytes(command, tmp_path):
     assert 4_500_000 < (tmp_path / "word_vectors.html").stat().st_size < 5_000_000
     assert "8,000" in data["size"]
     n = data["among"]
-    assert data["words"] == [*words[: -n - 1 : -1], "word0"]  # the most trained, and what is asked
+    assert data["words"] == [*words[: -n - 1 : -1], "word0"]  # the most frequent, and what is asked
     expected = explore.directions(vectors, n)[:n].ravel()
     assert np.array_equal(data["directions"][: len(expected)], expected)
 
@@ -360,7 +383,7 @@ def test_what_is_wrong_is_told_in_a_line(command, vectors, arguments, status, me
 
 def test_words_of_another_run_beside_a_checkpoint_are_told(command, tmp_path):
     save_run(tmp_path, ["a", "b", "c", "UNK"])
-    write_words(tmp_path, ["a", "b", "UNK"])
+    write_words(tmp_path, ["a", "b", "UNK"], [2, 1, 1])
     status, out, err = command("--output", tmp_path, "a")
     assert (status, out) == (1, "") and "words.txt" in err and "\n" not in err
     save_run(tmp_path, ["a", "b", "c", "UNK"])

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 from conftest import run_python
-from test_explore import neighbours, save_run
+from test_explore import link_run, neighbours, save_run
 
-from common.checkpoints import write_losses, write_words
+from common.checkpoints import write_losses
 from common.vectors import write_text
 from common.word_choice import ASSIGNMENT_WORDS
 
@@ -135,11 +135,7 @@ def test_neighbours_are_those_of_the_command(browser, page, more):
 def test_neighbours_of_the_assignments_run_are_those_of_the_command(
     browser, full_run, sst, tmp_path
 ):
-    for path in full_run.glob("saved_params_*.npy"):
-        (tmp_path / path.name).symlink_to(path)
-    from utils.treebank import StanfordSentiment
-
-    write_words(tmp_path, StanfordSentiment(sst).words)
+    link_run(tmp_path, full_run, sst)
     make_page("--output", tmp_path)
     browser.open(tmp_path)
     assert len(set(DRAWN) & set(browser.labels())) >= 20  # a few would lie on others
@@ -248,7 +244,7 @@ def test_the_map_zooms_and_moves_by_keys_buttons_and_wheel(browser, page):
     assert np.abs(browser.labels()["king"] - first["king"]).max() < 50  # it stays below the mouse
 
 
-def test_the_map_moves_by_drag_and_touch_and_zooms_by_pinching(browser, page):
+def test_the_map_moves_by_touch_and_zooms_by_pinching(browser, page):
     browser.open(page, PHONE)
     browser.run("document.querySelector('#map').scrollIntoView()")
     browser.settle()
@@ -270,15 +266,32 @@ def test_the_map_moves_by_drag_and_touch_and_zooms_by_pinching(browser, page):
     touch("touchMove", (x - 30, y), (x + 30, y))
     touch("touchEnd")
     assert shift_and_growth(first, browser.labels())[1] == pytest.approx(1.5, rel=0.25)
+
+
+def test_the_map_moves_by_a_drag_that_may_end_outside(browser, page):
     browser.open(page)
     first = browser.labels()
-    for kind, by in (("mousePressed", 0), ("mouseMoved", 40), ("mouseReleased", 40)):
-        x, y = first["king"].tolist()  # a drag may begin on a word, and is no click
-        mouse = dict(type=kind, x=x + 5 + by, y=y + 5, button="left", buttons=1, clickCount=1)
-        browser.command("Input.dispatchMouseEvent", mouse)
-    browser.settle()
+
+    def mouse(kind, x, y, buttons=1):
+        event = dict(type=kind, x=x, y=y, buttons=buttons, clickCount=1)
+        browser.command(
+            "Input.dispatchMouseEvent", {**event, "button": "left" if buttons else "none"}
+        )
+        browser.settle()
+
+    x, y = (first["king"] + 5).tolist()  # a drag may begin on a word, and is no click on it
+    mouse("mousePressed", x, y)
+    mouse("mouseMoved", x + 20, y)
+    mouse("mouseMoved", x + 40, y)
+    mouse("mouseReleased", x + 40, y)
     assert browser.labels()["king"] - first["king"] == pytest.approx([40, 0], abs=1)
     assert browser.find("h2")[0].text == "great"
+    x, y = 900, 500  # from a free place of the map into the list beside it
+    for to in (x, x + 20, x + 100):
+        mouse("mousePressed" if to == x else "mouseMoved", to, y)
+    mouse("mouseReleased", x + 100, y)
+    mouse("mouseMoved", x - 200, y, buttons=0)
+    assert browser.labels()["king"] - first["king"] == pytest.approx([140, 0], abs=1)
 
 
 def test_more_words_are_named_from_near(browser, page):

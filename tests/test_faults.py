@@ -361,8 +361,8 @@ def test_checkpoints_of_another_shape_or_other_settings_are_refused_and_left_alo
     f = lambda x: (1.0, x)  # noqa: E731
     for shape, settings, facts in [
         ((4, 2), None, ["(3, 2)", "(4, 2)"]),
-        ((3, 2), {"step": 0.1}, ["step 0.3 (now 0.1)"]),
-        ((3, 2), {"steps": 0.3}, ["step 0.3 (now None), steps None (now 0.3)"]),
+        ((4, 2), {"step": 0.1}, ["step 0.3 (now 0.1)"]),  # which says more than the shape
+        ((3, 2), {"steps": 0.3}, ["step 0.3 (now unknown), steps unknown (now 0.3)"]),
     ]:
         with pytest.raises(CheckpointError) as error:
             sgd(f, np.ones(shape), 0.3, 30, None, True, settings=settings)

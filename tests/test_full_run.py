@@ -48,9 +48,9 @@ def test_the_log_has_a_line_for_every_500th_iteration_and_the_files_have_all_los
 
 
 def test_the_words_are_those_of_the_rows(full_run):
-    words = (full_run / "words.txt").read_text(encoding="utf-8").split("\n")
-    assert words[:3] == ["the", "rock", "is"] and words[V - 1 :] == ["UNK", ""]
-    assert (words[90], words[4365]) == ("great", "rain")
+    lines = (full_run / "words.txt").read_text(encoding="utf-8").split("\n")
+    assert lines[:3] == ["the", "rock", "is"] and lines[V - 1 :] == ["UNK", ""]
+    assert [lines[row] for row in (90, 4365)] == ["great", "rain"]
 
 
 def test_the_final_loss_is_below_10_as_the_handout_says(log):

@@ -1,10 +1,17 @@
-"""The pictures besides the assignment's: any words, the loss of a run, and those of sentiment."""
+"""The pictures besides the assignment's: any words, the loss of a run, and those of sentiment.
 
+And the picture of a submission, which the grader reads.
+"""
+
+import io
+import os
 import warnings
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from autograder import pictures
 from common import plot
 from common.progress import LossCurve
 
@@ -109,3 +116,37 @@ def test_the_regularisation_curve_marks_what_was_chosen_and_the_standard_error(t
     np.testing.assert_allclose([heights.min(), heights.max()], [24.7, 27.3])
     texts = [text.get_text() for text in kept[0].get_legend().get_texts()]
     assert "\N{PLUS-MINUS SIGN} 1 standard error" in texts and "dev" in texts
+
+
+# ------------------------------------------------------------------------------------- the grader
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="the grader needs a POSIX system")
+
+
+def png(size, mode="RGB"):
+    """The bytes of a PNG picture."""
+    file = io.BytesIO()
+    Image.new(mode, size).save(file, "PNG")
+    return file.getvalue()
+
+
+@needs_posix
+def test_a_picture_has_a_size():
+    assert pictures.png_size(png((64, 48))) == (64, 48)
+
+
+PICTURES = {
+    "nothing": (b"", "begin"),
+    "half a picture": (png((64, 48))[:60], "Pillow"),
+    "another checksum": (png((64, 48))[:50] + b"\xff" + png((64, 48))[51:], "Pillow"),
+    "too small": (png((8, 48)), "8 x 48"),
+    "too large": (png((20_000, 16), "1"), "20000 x 16"),
+}
+
+
+@needs_posix
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", PICTURES)
+def test_what_is_no_picture_is_told(name):
+    content, why = PICTURES[name]
+    with pytest.raises(pictures.NoPicture, match=why):
+        pictures.png_size(content)

@@ -26,7 +26,7 @@ from common.word_choice import ASSIGNMENT_WORDS
 from training.settings import Options, Settings
 
 PICTURE_WORDS = [word for words in ASSIGNMENT_WORDS.values() for word in words]
-OWN_FILES = ["losses.tsv", "words.txt"]  # beside every checkpoint
+OWN_FILES = ["counts.txt", "losses.tsv", "words.txt"]  # beside every checkpoint
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -115,8 +115,8 @@ def test_a_run_leaves_checkpoint_words_losses_and_picture_and_says_so(process):
     assert visible_files(process.work) == names
     vectors = np.load(process.work / "saved_params_7.npy")
     assert (vectors.shape, vectors.dtype) == ((2 * 401, 10), np.float64)
-    words = (process.work / "words.txt").read_text(encoding="utf-8").split("\n")
-    assert words[:2] == PICTURE_WORDS[:2] and words[400:] == ["UNK", ""]
+    words = checkpoints.read_words(process.work)
+    assert words[:2] == PICTURE_WORDS[:2] and words[400:] == ["UNK"]
     picture = (process.work / "word_vectors.png").read_bytes()
     digest = hashlib.sha256((process.work / "saved_params_7.npy").read_bytes()).hexdigest()
     assert picture.startswith(b"\x89PNG") and digest.encode() in picture

@@ -68,7 +68,7 @@ def test_centre_and_outside_vectors_stand_side_by_side(few_sentences, tmp_path):
 
 def test_a_checkpoint_of_another_text_is_read_with_the_words_beside_it(few_sentences, tmp_path):
     np.save(tmp_path / "saved_params_1.npy", np.arange(12.0).reshape(6, 2))
-    checkpoints.write_words(tmp_path, ["w7", "other", "UNK"])
+    checkpoints.write_words(tmp_path, ["w7", "other", "UNK"], [2, 1, 1])
     path = tmp_path / "saved_params_1.npy"
     words = sentiment.load_vectors(path, StanfordSentiment(few_sentences))
     assert words.vectors[words.row("w7")].tolist() == [0, 1, 6, 7] and words.row("w8") is None

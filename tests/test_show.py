@@ -46,6 +46,7 @@ def viewer(tmp_path):
     script.write_text(
         "import sys, time\n"
         "print('chatter')\n"
+        "print('chatter', file=sys.stderr)\n"
         f"open({str(tmp_path / 'shown')!r}, 'w').write(sys.argv[1])\n"
         "time.sleep(5)\n",
         encoding="utf-8",

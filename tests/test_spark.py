@@ -51,8 +51,8 @@ def test_spark_writes_the_frequent_words_of_a_folder_most_frequent_first(trained
 
 @pytest.mark.slow
 def test_neighbours_of_sparks_vectors_are_words_of_their_kind(trained):
-    words = ["--most-frequent", 2000, "--top", 5, "funny", "bad"]
-    result = run_python("neighbours.py", "--vectors", trained[0], *words)
+    words = ["--among", 2000, "--top", 5, "funny", "bad"]
+    result = run_python("explore.py", "--vectors", trained[0], *words)
     assert result.returncode == 0, result.stderr
     funny, bad = (set(part.split()) for part in result.stdout.partition("funny")[2].split("bad"))
     assert funny & {"amusing", "smart", "silly", "entertaining", "hilarious", "clever", "witty"}

@@ -184,6 +184,7 @@ def archive(name):
         ("a 1 2\n".encode("utf-16"), "UTF-16", "iconv -f UTF-16"),
         (b"\x93NUMPY\x01\0", "NumPy", ".npy"),
     ],
+    ids="binary pickle zip npz gzip bzip2 xz utf-32 utf-16 numpy".split(),
 )
 def test_another_format_is_named_with_what_to_do(tmp_path, content, what, remedy):
     path = written(tmp_path / "v.txt", content)

@@ -1,7 +1,7 @@
 """What a run is to do: `Settings` decide the vectors, `Options` have everything else too."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,15 @@ LOSSES = {  # name -> the function of word2vec.py
     "negative-sampling": "negSamplingLossAndGradient",
     "naive-softmax": "naiveSoftmaxLossAndGradient",
 }
+# The defaults for a text of one's own: the assignment's settings leave vectors half trained.
+TEXT_DEFAULTS = {
+    "iterations": 100_000,
+    "dimension": 50,
+    "step": 3.0,
+    "min_count": None,
+    "tokenise": True,
+    "keep": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -19,8 +28,9 @@ class Settings:
     """Everything that decides the trained vectors; the defaults are the assignment's."""
 
     corpus: Path | None = None  # a text file; None is the assignment's data
-    min_count: int = 1
+    min_count: int | None = 1  # None is 5, or 2 for a short text
     tokenise: bool = False
+    lines: bool = False  # each line of the text is a sentence
     repeats: int | None = None  # None is 30, or as many as fit
     iterations: int = 40000
     dimension: int = 10
@@ -61,13 +71,20 @@ class Settings:
             settings["functions"] = functions
         return settings
 
+    def summary(self, dataset):
+        """Say in a line how a text is trained on."""
+        return (
+            f"{self.dimension} dimensions, learning rate {self.step:g}, {self.iterations:,} "
+            f"iterations, words that occur {dataset.min_count} times or more"
+        )
+
     def title(self, name):
         """Return the title of a picture: the text's name, iterations, and what is no default."""
         parts = [name, f"{self.iterations:,} iterations"]
         if self.dimension != Settings.dimension:
             parts.append(f"{self.dimension} dimensions")
         if self.step != Settings.step:
-            parts.append(f"step {self.step:g}")
+            parts.append(f"learning rate {self.step:g}")
         return ", ".join(parts)
 
 
@@ -78,6 +95,7 @@ class Options:
     training: Settings = Settings()
     textbook: bool = False  # train with word2vec.py's own functions
     output: Path = Path(".")
+    keep: int | None = None  # checkpoints, the newest; None keeps all
     fresh: bool = False  # remove the checkpoints that are there
     words: Path | None = None  # a file with the words to draw
     loss_curve: bool = False
@@ -87,3 +105,19 @@ class Options:
     overwrite: bool = False  # exports and GIFs may replace any file
     print_every: int | None = None  # iterations; None leaves it to the display
     open: bool = True  # show word_vectors.png at the end, where there is a screen
+
+    @classmethod
+    def of(cls, given):
+        """Return the options given by name; a text of one's own has defaults of its own.
+
+        Its results go to a folder named after it, and its vectors are exported there.
+        """
+        if "corpus" in given:
+            name = given["corpus"].name
+            folder = Path(name.split(".")[0] or name)
+            folder = folder if folder.name != name else Path(f"{name}_vectors")
+            given = {"output": folder, **TEXT_DEFAULTS, **given}
+            given.setdefault("export", given["output"] / "vectors.txt")
+        names = {field.name for field in fields(Settings)} & given.keys()
+        training = Settings(**{name: given[name] for name in names})
+        return cls(training, **{name: given[name] for name in given.keys() - names})

@@ -123,6 +123,10 @@ class Corpus:
         """The number of sentences."""
         return len(self._sentences.offsets) - 1
 
+    def n_tokens(self):
+        """The number of tokens in all sentences."""
+        return len(self._sentences.tokens)
+
     def longest_sentence(self):
         """The number of tokens in the longest sentence."""
         return int(self._sentences.lengths().max())
