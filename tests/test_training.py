@@ -27,6 +27,7 @@ from utils.treebank import TextCorpus
 FAST = {"negative-sampling": vectorised.NegSampling(), "naive-softmax": vectorised.naive_softmax}
 ALL_MISTAKES = [(style, name) for style in solutions.MISTAKES for name in solutions.MISTAKES[style]]
 DRAW_MISTAKES = {"if for while", "never drawn again", "another default K"}
+AS_ASSIGNED = "--dimension 10 --step 0.3 --min-count 1 --no-tokenise --lines --keep-all".split()
 RIGHT = {"ours": None, **{style: solutions.solution(style) for style in solutions.STYLES}}
 
 
@@ -319,7 +320,7 @@ def run_with(project, tmp_path):
     def run(n, *arguments, folder="out", **files):
         for name, content in files.items():
             (project / f"{name}.py").write_text(content, encoding="utf-8")
-        options = ["--corpus", text, "--words", words, "--output", tmp_path / folder]
+        options = ["--corpus", text, "--words", words, "--output", tmp_path / folder, *AS_ASSIGNED]
         return run_python("run.py", *options, "--iterations", n, *arguments, cwd=project)
 
     run.text, run.out, run.project = text, tmp_path / "out", project
@@ -398,7 +399,7 @@ def test_a_run_ends_on_the_vectors_of_its_own_functions(run_with, mistake):
     assert ("on whole arrays" in done.stdout) == (mistake in DRAW_MISTAKES)
 
     random.seed(DATA_SEED)
-    corpus, settings = TextCorpus(run_with.text), Settings()
+    corpus, settings = TextCorpus(run_with.text, lines=True), Settings()
     theirs = module_of(text)
     f = lambda x: theirs.word2vec_sgd_wrapper(  # noqa: E731
         theirs.skipgram, corpus.tokens(), x, corpus, 5, theirs.negSamplingLossAndGradient
