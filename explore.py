@@ -138,6 +138,8 @@ def load_checkpoint(path):
     centers, _ = split_checkpoint(params, words, path, hint)
     rows = np.arange(len(words) - 1)
     if frequencies is not None:
+        if len(frequencies) != len(words):
+            raise UserError(f"{path.parent}: words.txt and counts.txt are not of the same run")
         rows = np.argsort(-frequencies[:-1], kind="stable")
         frequencies = frequencies[rows]
     return Vocabulary([words[i] for i in rows], centers[rows], path, rows, frequencies)
@@ -225,7 +227,7 @@ def parse_query(tokens):
 def table(names, results, words):
     """Return the neighbours of each query as an aligned text."""
     first = max(map(len, names))
-    width = max(len(words[row]) for pairs in results for row, _ in pairs)
+    width = max((len(words[row]) for pairs in results for row, _ in pairs), default=0)
     lines = []
     for name, pairs in zip(names, results):
         for row, cosine in pairs:
@@ -393,10 +395,11 @@ def explore(options):
     source = f"{vocabulary.source}, {vectors.shape[1]} dimensions"
     print(f"{source}: neighbours among {vocabulary.first(n)}")
     mean = "is left in" if options.raw else "is taken out (--raw leaves it in)"
-    average = f"{mean_cosine(vectors[:n]) + 0.0:.3f}"
+    average = f"{round(mean_cosine(vectors[:n]), 3) + 0.0:.3f}"
     print(
-        f"The mean vector, which all words share, {mean}; with it, their mean cosine is {average}\n"
+        f"The mean vector, which all words share, {mean}; with it, their mean cosine is {average}"
     )
+    print()
     found = directions(vectors, n, options.raw)
     results = [nearest(found, query, candidates, options.top) for query in queries]
     print(table([name_of(query, words) for query in queries], results, words))

@@ -276,6 +276,9 @@ class Gallery:
     def _draw_animation(self, wordVectors, path):
         from common.animation import save_animation
 
+        if not self.words:
+            print("No animation: no words are drawn")
+            return False
         recorder = self._recorder if self._has_trained else self._replayed()
         if not recorder.iterations:
             print(

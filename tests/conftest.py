@@ -149,6 +149,13 @@ def edit(path, old, new):
 
 
 # ------------------------------------------------------------------------------------- stand-ins
+# A text of one's own trained with the assignment's settings, into the working folder.
+LIKE_THE_ASSIGNMENT = (
+    "--lines --no-tokenise --min-count 1 --dimension 10 --step 0.3 --iterations 40000 --keep-all "
+    "--output ."
+).split()
+
+
 class SmallCorpus(Corpus):
     """A corpus of which subsampling drops a given share: the usual one would leave nothing of it.
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import explore
+import sgd
 from common.checkpoints import write_losses, write_words
 from common.stopping import UserError
 from common.vectors import write_text
@@ -172,6 +173,8 @@ def test_punctuation_is_a_neighbour_on_request_only(command, vectors):
     assert len(neighbours(command(*asked)[1])) == 5
     assert neighbours(command(*asked, "--punctuation")[1])[:2] == [(".", 0.995), ("queen", 0.994)]
     assert neighbours(command("--vectors", vectors, ".", "--top", 1)[1])[0][0] == "king"
+    write_text(vectors, ["a", "."], VECTORS[:2])
+    assert command("--vectors", vectors, "a")[0] == 0  # without any neighbour
     tokens = [".", "--", "``", "-lrb-", "n't", "90", "हिंदी", "中", "c++"]
     assert [explore.is_punctuation(token) for token in tokens] == [True] * 4 + [False] * 5
 
@@ -213,7 +216,7 @@ def test_the_newest_checkpoint_is_read_with_its_words_and_no_corpus(project, tmp
     expected = {word: cosine(params[0], params[int(word[1])]) for word in ("w8", "w7", "w6")}
     assert dict(neighbours(result.stdout)) == pytest.approx(expected, abs=6e-4)
     assert "3 most frequent of 9" in result.stdout
-    (tmp_path / "words.txt").write_text("\n".join([*words, "UNK"]), encoding="utf-8")  # words only
+    (tmp_path / "counts.txt").unlink()  # then all words are neighbours, in their own order
     result = run_python(*arguments, cwd=project, SST_ZIP="no such file")
     assert {word for word, _ in neighbours(result.stdout)} == {"w1", "w2"}
 
@@ -305,6 +308,16 @@ def test_the_page_has_what_the_command_reckons_with(command, tmp_path):
     assert data["losses"] == [[n, n] for n in range(1, 11)]
 
 
+def test_without_a_file_of_losses_the_curve_has_those_in_the_checkpoints(command, tmp_path):
+    for iteration, params in save_run(tmp_path, ["a", "b", "UNK"]).items():
+        sgd.save_params(iteration, params, folder=tmp_path, smoothed_loss=iteration / 2)
+    command("--output", tmp_path, "--html")
+    assert data_of(tmp_path)["losses"] == [[5, 2.5], [10, 5]]
+    sgd.save_params(5, params, folder=tmp_path)  # as the course's sgd.py saves
+    command("--output", tmp_path, "--html")
+    assert data_of(tmp_path)["losses"] == []
+
+
 def test_the_map_has_the_axes_of_the_picture_and_the_words_of_all_checkpoints(command, tmp_path):
     from common.plot import project
 
@@ -386,6 +399,9 @@ def test_words_of_another_run_beside_a_checkpoint_are_told(command, tmp_path):
     write_words(tmp_path, ["a", "b", "UNK"], [2, 1, 1])
     status, out, err = command("--output", tmp_path, "a")
     assert (status, out) == (1, "") and "words.txt" in err and "\n" not in err
+    write_words(tmp_path, ["a", "b", "c", "UNK"], [2, 1, 1])
+    status, out, err = command("--output", tmp_path, "a")
+    assert (status, out) == (1, "") and "counts.txt" in err and "\n" not in err
     save_run(tmp_path, ["a", "b", "c", "UNK"])
     np.save(tmp_path / "saved_params_5.npy", np.ones((8, 3)))
     status, out, err = command("--output", tmp_path, "--html")

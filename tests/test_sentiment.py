@@ -322,10 +322,10 @@ def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
     Path("notes").write_text("not to be lost", encoding="utf-8")
     Path("new").write_bytes(b"")
     for path, why in (
-        ("v.txt", "overwrite v.txt"),
-        ("saved_params_5.npy", "refusing to write saved_params_5.npy"),
+        ("v.txt", "v.txt"),
+        ("saved_params_5.npy", "saved_params_5.npy"),
         ("./sentiment_errors.txt", "another name"),
-        ("notes", "notes exists and does not look like an earlier export; give another"),
+        ("notes", "notes exists"),
     ):
         status, out, err = small("--vectors", "v.txt", "--json", path)
         assert (status, out, err.count("\n")) == (1, "", 1) and why in err

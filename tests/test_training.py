@@ -10,7 +10,7 @@ import types
 import numpy as np
 import pytest
 import solutions
-from conftest import ROOT, SmallCorpus, random_sentences, run_python
+from conftest import LIKE_THE_ASSIGNMENT, ROOT, SmallCorpus, random_sentences, run_python
 
 import sgd as our_sgd
 import word2vec
@@ -27,7 +27,6 @@ from utils.treebank import TextCorpus
 FAST = {"negative-sampling": vectorised.NegSampling(), "naive-softmax": vectorised.naive_softmax}
 ALL_MISTAKES = [(style, name) for style in solutions.MISTAKES for name in solutions.MISTAKES[style]]
 DRAW_MISTAKES = {"if for while", "never drawn again", "another default K"}
-AS_ASSIGNED = "--dimension 10 --step 0.3 --min-count 1 --no-tokenise --lines --keep-all".split()
 RIGHT = {"ours": None, **{style: solutions.solution(style) for style in solutions.STYLES}}
 
 
@@ -160,7 +159,7 @@ def test_functions_that_change_the_vectors_are_told(corpus):
         "    u_o = outsideVectors[outsideWordIdx]\n    outsideVectors[0] *= 1.0000001\n",
     )
     difference, needs_all = checked(text, corpus)
-    assert "changes the vectors" in difference and needs_all
+    assert "vectors" in difference and needs_all
 
 
 def test_an_array_that_functions_use_again_is_compared_as_it_was(corpus):
@@ -320,8 +319,9 @@ def run_with(project, tmp_path):
     def run(n, *arguments, folder="out", **files):
         for name, content in files.items():
             (project / f"{name}.py").write_text(content, encoding="utf-8")
-        options = ["--corpus", text, "--words", words, "--output", tmp_path / folder, *AS_ASSIGNED]
-        return run_python("run.py", *options, "--iterations", n, *arguments, cwd=project)
+        options = [*LIKE_THE_ASSIGNMENT, "--words", words, "--output", tmp_path / folder]
+        options += ["--corpus", text, "--iterations", n]
+        return run_python("run.py", *options, *arguments, cwd=project)
 
     run.text, run.out, run.project = text, tmp_path / "out", project
     return run
@@ -365,14 +365,14 @@ def test_the_courses_sgd_stopped_before_its_first_checkpoint_claims_none(run_wit
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("mistakes", [(), ("if for while",)], ids=["fast", "whole arrays"])
-def test_the_courses_sgd_resumes_with_the_subsample_of_the_first_run(run_with, tmp_path, mistakes):
+def test_the_courses_sgd_goes_on_with_the_subsample_of_the_first_run(run_with, tmp_path, mistakes):
     sgd = changed(saving(10), "done / 20000", "done // 20000")
     files = {"word2vec": solutions.solution("loops", *mistakes), "sgd": sgd}
     whole = run_with(20, folder="whole", **files)
-    assert whole.returncode == 0 and "resumes with" not in whole.stdout
+    assert whole.returncode == 0 and "resum" not in whole.stdout.lower()
     run_with(10)
     rest = run_with(20)
-    assert "resumes with" in rest.stdout and len(losses(rest.stdout)) == 1
+    assert "resum" in rest.stdout.lower() and len(losses(rest.stdout)) == 1
     vectors = [np.load(tmp_path / name / "saved_params_20.npy") for name in ("whole", "out")]
     np.testing.assert_array_equal(*vectors)
 
@@ -399,7 +399,8 @@ def test_a_run_ends_on_the_vectors_of_its_own_functions(run_with, mistake):
     assert ("on whole arrays" in done.stdout) == (mistake in DRAW_MISTAKES)
 
     random.seed(DATA_SEED)
-    corpus, settings = TextCorpus(run_with.text, lines=True), Settings()
+    corpus = TextCorpus(run_with.text, min_count=1, tokenise=False, lines=True)
+    settings = Settings()
     theirs = module_of(text)
     f = lambda x: theirs.word2vec_sgd_wrapper(  # noqa: E731
         theirs.skipgram, corpus.tokens(), x, corpus, 5, theirs.negSamplingLossAndGradient
