@@ -400,12 +400,11 @@ def test_a_run_ends_on_the_vectors_of_its_own_functions(run_with, mistake):
 
     random.seed(DATA_SEED)
     corpus = TextCorpus(run_with.text, min_count=1, tokenise=False, lines=True)
-    settings = Settings()
     theirs = module_of(text)
     f = lambda x: theirs.word2vec_sgd_wrapper(  # noqa: E731
         theirs.skipgram, corpus.tokens(), x, corpus, 5, theirs.negSamplingLossAndGradient
     )
-    x = our_sgd.sgd(f, settings.initial_vectors(len(corpus.words)), 0.3, 20)
+    x = our_sgd.sgd(f, Settings().initial_vectors(len(corpus.words)), 0.3, 20)
     actual = np.load(run_with.out / "saved_params_20.npy")
     np.testing.assert_allclose(actual, x, rtol=0, atol=1e-12)
 
