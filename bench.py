@@ -1,12 +1,12 @@
-"""Measure the training beside gensim and beside the textbook functions, in some minutes.
+"""Compare the training speed with gensim and with the textbook functions; takes a few minutes.
 
     make bench                              # installs gensim first, to compare with
-    python bench.py --json bench.json       # without gensim, its rows are left out
+    python bench.py --json bench.json       # if gensim is not installed, its rows are left out
 
-The competitors take turns, on this machine: trust the ratios more than the times. Our training is
-that of `python run.py` from the first minibatch to the last, all drawing included, loading the data
-not; gensim's is `Word2Vec.train` on the same subsampled sentences, its time scaled to the same
-number of word pairs. On a busy machine, CPU time is steadier than time on the clock.
+The competitors take turns on this machine: trust the ratios more than the times. Our time is for
+`python run.py` from the first minibatch to the last, including all drawing but not loading the
+data; gensim's is for `Word2Vec.train` on the same subsampled sentences, scaled to the same number
+of word pairs. On a busy machine, CPU time is steadier than elapsed time.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import sgd
@@ -44,8 +44,8 @@ from training.training import fast_loss, new_stream
 from utils import get_datasets
 from utils.treebank import StanfordSentiment
 
-SHORT = 16000  # iterations, where the whole run would take too long
-TEXTBOOK = 10  # iterations
+SHORT = 16000  # iterations, where a full run would take too long
+TEXTBOOK = 10  # iterations of the textbook functions
 DIMENSIONS = (100, 300)
 PACKAGES = [name for name in ("numpy", "scipy", "gensim") if find_spec(name)]
 
@@ -58,7 +58,7 @@ def timed(function, *arguments, **options):
 
 
 def alternate(rounds, competitors):
-    """Call each competitor in turns; returns by name the medians of what they return."""
+    """Call the competitors in turn, several times; returns the medians of their results by name."""
     taken = {name: [] for name in competitors}
     for number in range(1, rounds + 1):
         for name, competitor in competitors.items():
@@ -69,7 +69,7 @@ def alternate(rounds, competitors):
 
 # ------------------------------------------------------------------------------------- ours
 def load(folder):
-    """Do what comes before the training: load, draw the subsample, make the noise table."""
+    """Do everything before the training: load, draw the subsample, make the noise table."""
     dataset = StanfordSentiment(folder)
     dataset.subsample()
     dataset.sampleTable()
@@ -77,8 +77,8 @@ def load(folder):
 
 
 def train_ours(folder, settings):
-    """Train; returns seconds, CPU seconds of this process and of the worker, its start included."""
-    before = sum(os.times()[2:4])  # of all children that have ended, user and system
+    """Train; returns seconds, and CPU seconds of this process and of the worker with its start."""
+    before = sum(os.times()[2:4])  # user and system time of all children that have ended
     with Worker() as worker:  # starts while the data is loaded, as in run.py
         dataset = load(folder)
         stream = new_stream(dataset, settings, worker)
@@ -97,7 +97,7 @@ def train(objective, dataset, settings):
 
 
 def run_all(*arguments):
-    """Return the seconds of `python run.py`, from its start to its end."""
+    """Return the seconds that `python run.py` takes from start to end."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(__file__).resolve().with_name("run.py")
         command = [sys.executable, script, "--output", folder, *arguments]
@@ -114,7 +114,7 @@ def count_pairs(folder, iterations):
 
 # ------------------------------------------------------------------------------------- gensim
 def train_gensim(sentences, n_pairs, dimension=10, workers=1):
-    """Train by gensim, one pass over sentences; returns the seconds scaled to so many pairs."""
+    """Train with gensim, one pass over sentences; returns the seconds scaled to `n_pairs`."""
     from gensim.models import Word2Vec
 
     model = Word2Vec(
@@ -130,11 +130,11 @@ def train_gensim(sentences, n_pairs, dimension=10, workers=1):
 
 # ------------------------------------------------------------------------------------- the table
 def measure(folder, rounds):
-    """Yield rows: what was measured, its median, the unit, and perhaps a ratio and its meaning."""
+    """Yield rows: what was measured, its median, the unit, sometimes a ratio and its meaning."""
     settings, few = Settings(), Settings(iterations=TEXTBOOK)
     n_pairs, n_short = (count_pairs(folder, n) for n in (settings.iterations, SHORT))
     dataset = load(folder)
-    sentences = dataset.allSentences()  # which our windows are drawn from
+    sentences = dataset.allSentences()  # our windows are drawn from these
     some = sentences[: len(sentences) * SHORT // settings.iterations]
 
     competitors = {"ours": partial(train_ours, folder, settings)}
@@ -180,7 +180,7 @@ def number(value):
 
 
 def machine():
-    """Return what this is measured on, in a line."""
+    """Return a line about this machine and the versions."""
     name = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -191,8 +191,8 @@ def machine():
 
 
 def main():
-    """Measure, print the table as it comes, write the JSON file."""
-    parser = argparse.ArgumentParser(description="Measure the training beside other programs.")
+    """Measure, print the table row by row, write the JSON file."""
+    parser = argparse.ArgumentParser(description="Compare the training speed with other programs.")
     add, counts = parser.add_argument, range(1, 10)
     add("--json", type=Path, metavar="FILE", help="also write the table to a file")
     add("--rounds", type=int, choices=counts, default=3, metavar="N", help="runs per median (3)")
@@ -201,7 +201,7 @@ def main():
         check_json(options.json)
     folder = get_datasets.find_dataset()
     if folder is None:
-        sys.exit("bench.py: there is no data; get it with: sh get_datasets.sh")
+        sys.exit("bench.py: the data is missing; get it with: sh get_datasets.sh")
     print(f"Data: {folder.name}. Medians of {options.rounds}. {machine()}\n")
     print("| what | median | ratio |\n| --- | ---: | --- |")
     rows = []

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Pack assignment2.zip, the file to hand in, into the folder of this script:
+# Write assignment2.zip, the file to hand in, in the folder of this script:
 #
 #     sh collect_submission.sh             after python run.py
 #     sh collect_submission.sh FOLDER      after python run.py --output FOLDER
 #
-# It holds all *.py of this folder, and all *.png and saved_params_40000.npy of FOLDER (by default
-# the same folder). Nothing is written if a file is missing, or if a picture was drawn from other
+# It contains all *.py of this folder, and all *.png and saved_params_40000.npy of FOLDER (by default
+# this folder, too). Nothing is written if a file is missing, or if a picture was drawn from other
 # parameters. The zip program is not needed.
 set -eu
 
@@ -39,12 +39,12 @@ def files_of(folder, pattern):
 
 
 def faults_of(code, outputs):
-    """Return the reasons why these folders cannot be handed in, one line each."""
+    """Return the reasons why these folders cannot be submitted, one line each."""
     if not outputs.is_dir():
-        return [f"there is no folder {outputs}"]
+        return [f"the folder {outputs} does not exist"]
     missing = [f"no {name} in {code}" for name in CODE if not (code / name).is_file()]
     missing += [
-        f"no {name} in {outputs}; python run.py makes it "
+        f"no {name} in {outputs}; python run.py writes it "
         "(if it is in another folder, give that folder as an argument)"
         for name in (PICTURE, PARAMS)
         if not (outputs / name).is_file()
@@ -53,7 +53,7 @@ def faults_of(code, outputs):
 
 
 def pictures_faults(pictures, params):
-    """Return what is wrong with the pictures that do not show these parameters, one line each."""
+    """Return what is wrong with pictures that do not show these parameters, one line each."""
     digest = hashlib.sha256(params.read_bytes()).hexdigest().encode()
     faults = []
     for path in pictures:
@@ -72,7 +72,7 @@ def pictures_faults(pictures, params):
 
 
 def png_texts(content):
-    """Return the texts in a PNG picture, keyword -> text in bytes; None if it is not complete."""
+    """Return the texts in a PNG picture, keyword -> bytes; None if the picture is incomplete."""
     texts, at = {}, 8
     while content.startswith(b"\x89PNG\r\n\x1a\n") and at + 12 <= len(content):
         # A chunk: the size of its data in 4 bytes, its kind in 4, the data, a checksum in 4.

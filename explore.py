@@ -6,14 +6,14 @@
     python explore.py egypt --output bible              # the run in another folder
     python explore.py paris --vectors glove.6B.50d.txt  # text of word2vec or GloVe
 
-The vectors are the centre vectors of the newest checkpoint. All vectors of a run share a large
-part, so any two have a high cosine. That common mean is taken out before words are compared.
+The vectors are the centre vectors of the newest checkpoint. All vectors of a run share a large mean
+vector, so any two have a high cosine. The mean is subtracted before words are compared.
 """
 
 import os
 import sys
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from common import stopping
@@ -40,14 +40,14 @@ from common.stopping import UserError
 from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
 from common.word_choice import ASSIGNMENT_WORDS, frequent_words
 
-OFTEN = 5  # times that a word of a checkpoint occurs in the text to be a neighbour
-AT_LEAST = 1000  # words that are neighbours, however often they occur
-STEPS = 32767  # that a direction's numbers have on each side of zero: they fit in 16 bits
-CLOSE_SPELLINGS = 50_000  # words that an unknown one is compared with, which takes a second
+OFTEN = 5  # a word of a checkpoint can be a neighbour if it occurs this often in the text
+AT_LEAST = 1000  # at least this many words can be neighbours, even rare ones
+STEPS = 32767  # the numbers of a direction go from -STEPS to STEPS, so they fit in 16 bits
+CLOSE_SPELLINGS = 50_000  # words to compare an unknown word with; takes a second
 PAGE, TEMPLATE = "word_vectors.html", Path(__file__).resolve().parent / "common" / "explore.html"
-MOST_BYTES = 4_900_000  # of the data in the page
-MOST_FRAMES = 40  # checkpoints that the page's slider has
-MOST_LOSSES = 500  # points of the page's loss curve
+MOST_BYTES = 4_900_000  # limit for the data in the page
+MOST_FRAMES = 40  # limit for the checkpoints on the page's slider
+MOST_LOSSES = 500  # limit for the points of the page's loss curve
 
 
 # ------------------------------------------------------------------------------------- options
@@ -57,7 +57,7 @@ def parse_options(arguments=None):
         prog="explore.py",
         description="Print the nearest words of some words, or of an analogy such as "
         "king - man + woman, by the cosine of their vectors; or write a page with a map of the "
-        "words. The vectors are those of the newest saved_params_N.npy in the output folder.",
+        "words. It uses the newest saved_params_N.npy in the output folder.",
         allow_abbrev=False,
     )
     option = parser.add_argument
@@ -67,15 +67,15 @@ def parse_options(arguments=None):
     option("--output", type=Path, default=".", metavar="FOLDER", help="the folder of the run (.)")
     option("--vectors", type=Path, metavar="FILE", help="word2vec or GloVe text, or a .npy file")
     option("--words", type=Path, metavar="FILE", help="draw the words in this file on the map")
-    option("--raw", action="store_true", help="leave the common mean in: plain cosines")
-    option("--punctuation", action="store_true", help="neighbours without letters or digits, too")
-    option("--top", type=int, default=10, metavar="N", help="neighbours of each word (10)")
+    option("--raw", action="store_true", help="plain cosines, without subtracting the mean vector")
+    option("--punctuation", action="store_true", help="list punctuation among the neighbours, too")
+    option("--top", type=int, default=10, metavar="N", help="print N neighbours per word (10)")
     option(
         "--among",
         type=int,
         metavar="N",
-        help="look for neighbours among the N most frequent words (those that occur "
-        f"{OFTEN} times; all, if that is not known), or the first N words of a text file",
+        help="look for neighbours among the N most frequent words (default: the words that occur "
+        f"{OFTEN} times, or all if that is unknown), or the first N words of a text file",
     )
     options = parser.parse_args(arguments)
     if not options.query and not options.html:
@@ -94,7 +94,7 @@ class Vocabulary(NamedTuple):
     words: list
     vectors: np.ndarray
     source: Path
-    rows: np.ndarray | None = None  # (n,), those of the words in a checkpoint
+    rows: np.ndarray | None = None  # (n,), the words' rows in a checkpoint
     frequencies: np.ndarray | None = None  # (n,)
 
     def frequent(self):
@@ -105,7 +105,7 @@ class Vocabulary(NamedTuple):
         return max(often, min(AT_LEAST, len(self.words)))
 
     def first(self, n):
-        """Say in words what the first n are."""
+        """Describe the first n words."""
         if n == len(self.words):
             return f"all {n:,} words"
         which = f"first {n:,}" if self.frequencies is None else f"{n:,} most frequent"
@@ -127,14 +127,14 @@ def load_checkpoint(path):
     params = read_params(path)
     words = checkpoints.read_words(path.parent)
     frequencies = checkpoints.read_frequencies(path.parent)
-    hint = "; the words.txt beside it belongs to another run"
-    if words is None:  # of an earlier version, or of somebody else's run of the assignment
+    hint = "; the words.txt next to it belongs to another run"
+    if words is None:  # from an earlier version, or somebody else's run of the assignment
         from utils.get_datasets import ensure_dataset
         from utils.treebank import StanfordSentiment
 
         dataset = StanfordSentiment(ensure_dataset())
         words, frequencies = dataset.words, dataset.frequencies
-        hint = "; run.py with the same options again writes its words beside it"
+        hint = "; run run.py with the same options again to write its words.txt"
     centers, _ = split_checkpoint(params, words, path, hint)
     rows = np.arange(len(words) - 1)
     if frequencies is not None:
@@ -146,10 +146,10 @@ def load_checkpoint(path):
 
 
 def directions(vectors, n, raw=False):
-    """Return vectors (V, D) as directions: whole numbers, up to `STEPS` for a length of 1.
+    """Return vectors (V, D) as directions: integers, with a length of `STEPS`.
 
-    Unless `raw`, the mean of the first n is taken out first. Whole numbers of 16 bits are what the
-    page has, and all sums of their products are exact, so both find the same cosines.
+    Unless `raw`, the mean of the first n is subtracted first. The page has the same 16-bit
+    integers, and all sums of their products are exact, so both find the same cosines.
     """
     vectors = vectors / (np.max(np.abs(vectors)) or 1)  # so that neither sums nor squares overflow
     if not raw:
@@ -161,9 +161,9 @@ def directions(vectors, n, raw=False):
 def nearest(directions, query, candidates, top):
     """Return the `top` of the candidates nearest to a query: pairs (row, cosine).
 
-    directions : (V, D), those of `directions()`
+    directions : (V, D), from `directions()`
     query : pairs (row, sign); several are an analogy by 3CosAdd, Mikolov et al. (2013): the sum
-    candidates : rows, from which those of the query are left out
+    candidates : rows; the query's own rows are left out
     """
     target = sum(sign * directions[row] for row, sign in query)
     own = {row for row, _ in query}
@@ -176,7 +176,7 @@ def nearest(directions, query, candidates, top):
 
 
 def mean_cosine(vectors):
-    """Return the mean cosine of two different ones of n vectors, n > 1."""
+    """Return the mean cosine over all pairs of n vectors, n > 1."""
     n = len(vectors)
     units = directions(vectors, n, raw=True) / STEPS
     square = float(np.sum(units.sum(axis=0) ** 2))  # the sum of all n * n cosines
@@ -184,7 +184,7 @@ def mean_cosine(vectors):
 
 
 def is_punctuation(word):
-    """Tell whether a word has no letter and no digit, or is a bracket as treebanks write it."""
+    """Tell whether a word has no letter and no digit, or is a treebank's token for a bracket."""
     return not any(sign.isalnum() for sign in word) or word in ("-lrb-", "-rrb-")
 
 
@@ -225,7 +225,7 @@ def parse_query(tokens):
 
 
 def table(names, results, words):
-    """Return the neighbours of each query as an aligned text."""
+    """Return the neighbours of each query as text in columns."""
     first = max(map(len, names))
     width = max((len(words[row]) for pairs in results for row, _ in pairs), default=0)
     lines = []
@@ -242,7 +242,7 @@ def write_page(options, vocabulary, n, candidates, query):
     template = TEMPLATE.read_text(encoding="utf-8")
     path = options.output / PAGE
     data = page_data(options, vocabulary, n, candidates, query)
-    # Words are data: no < of theirs can end the script element that has them.
+    # Words are data: a < in one must not end the script element that holds them.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     try:
         with replacing(path, "w", encoding="utf-8", newline="\n") as file:
@@ -298,16 +298,16 @@ def encoded(numbers):
 
 
 def how_many_fit(words, dimension, n_frames):
-    """Return how many of the words, from the first on, the page has room for."""
+    """Return how many words, from the first on, fit into the page."""
     numbers = (2 * dimension + 2 * 2 * n_frames) * 4 / 3  # bytes of base64
     sizes = [numbers + len(json.dumps(word, ensure_ascii=False).encode()) + 1 for word in words]
     return max(2, int(np.searchsorted(np.cumsum(sizes), MOST_BYTES)))
 
 
 def groups_to_draw(path, vocabulary):
-    """Return lists of rows by the group's name: those of the words in a file, if one is given.
+    """Return lists of rows by the name of their group, for the words in a file if one is given.
 
-    Otherwise the assignment's words, or if some of them are missing, frequent ones.
+    Otherwise for the assignment's words, or for frequent words if some of those are missing.
     """
     row = {word: i for i, word in enumerate(vocabulary.words)}
     if path is not None:
@@ -321,7 +321,7 @@ def groups_to_draw(path, vocabulary):
 
 
 def words_in_file(path, known, source):
-    """Return the known words of a file, as they are or in lower case; prints the others."""
+    """Return the known words of a file, unchanged or in lower case; prints the others."""
     found = [word for _, line in read_lines(path, UserError) for word in line.split()]
     found = dict.fromkeys(word if word in known else word.lower() for word in found)
     missing = [word for word in found if word not in known]
@@ -350,14 +350,14 @@ def load_frame(vocabulary, iteration):
         return vocabulary.vectors
     params = read_params(path)
     if params.shape != (2 * len(vocabulary.rows) + 2, vocabulary.vectors.shape[1]):
-        raise UserError(f"{path} and {vocabulary.source} are of different runs; move one away")
+        raise UserError(f"{path} and {vocabulary.source} come from different runs; move one away")
     return params[vocabulary.rows]
 
 
 def load_losses(folder, iterations):
-    """Return pairs (iteration, smoothed loss) of a run: about `MOST_LOSSES`, and the checkpoints'.
+    """Return about `MOST_LOSSES` pairs (iteration, smoothed loss) of a run, with the checkpoints'.
 
-    Without a losses.tsv, only those that are in the checkpoints.
+    Without a losses.tsv, only the losses in the checkpoints.
     """
     losses = checkpoints.read_losses(folder)
     if losses is not None:
@@ -366,7 +366,7 @@ def load_losses(folder, iterations):
         wanted &= np.isfinite(losses).all(axis=1)  # JSON has no others
         return losses[wanted][:, [0, 2]].tolist()
     found = []
-    with contextlib.suppress(Exception):  # whatever sgd.py is there; the page does without a curve
+    with contextlib.suppress(Exception):  # sgd.py may be anything; the page can do without a curve
         from sgd import read_checkpoint
 
         found = [(n, read_checkpoint(folder, n).smoothed_loss) for n in iterations]
@@ -379,13 +379,13 @@ def explore(options):
     vocabulary = load_vocabulary(options)
     words, vectors = vocabulary.words, vocabulary.vectors
     if len(words) < 2:
-        raise UserError(f"{vocabulary.source} has one word only")
+        raise UserError(f"{vocabulary.source} has only one word")
     queries = rows_of(parse_query(options.query), vocabulary)
     n = min(len(words), options.among or vocabulary.frequent())
     candidates = [i for i in range(n) if options.punctuation or not is_punctuation(words[i])]
     if options.html:
         if len(queries) > 1:
-            raise UserError("the page shows one word or one analogy at first; give one")
+            raise UserError("with --html, give one word or one analogy for the page to open with")
         path = write_page(options, vocabulary, n, candidates, *queries or [[]])
         print(f"Saved {path.resolve()}")
         if not options.no_open:
@@ -394,11 +394,9 @@ def explore(options):
 
     source = f"{vocabulary.source}, {vectors.shape[1]} dimensions"
     print(f"{source}: neighbours among {vocabulary.first(n)}")
-    mean = "is left in" if options.raw else "is taken out (--raw leaves it in)"
+    mean = "is left in" if options.raw else "is subtracted (--raw leaves it in)"
     average = f"{round(mean_cosine(vectors[:n]), 3) + 0.0:.3f}"
-    print(
-        f"The mean vector, which all words share, {mean}; with it, their mean cosine is {average}"
-    )
+    print(f"The mean vector, which all words share, {mean}. The mean cosine with it is {average}.")
     print()
     found = directions(vectors, n, options.raw)
     results = [nearest(found, query, candidates, options.top) for query in queries]
@@ -412,7 +410,7 @@ def name_of(query, words):
 
 
 def main(arguments=None):
-    """Explore, and turn what goes wrong into one line and an exit status."""
+    """Explore, and turn errors into one line and an exit status."""
     stopping.run_command("explore.py", partial(explore, parse_options(arguments)))
 
 

@@ -6,15 +6,15 @@
     python run.py --corpus my.txt       # a text of your own, into the folder my
     python run.py --help
 
-It trains what word2vec.py and sgd.py beside it say, whoever wrote them. A vectorised version of
-word2vec.py, the fast path, trains in seconds if both agree; otherwise word2vec.py's own functions
-train. After an interruption, the same command resumes from the last checkpoint.
+It trains with the word2vec.py and sgd.py in this folder. A vectorised version of word2vec.py, the
+fast path, takes over if it gives the same results, and trains in seconds; otherwise word2vec.py's
+own functions train. After an interruption, the same command resumes from the last checkpoint.
 """
 
 import os
 import sys
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from common import stopping
@@ -53,7 +53,7 @@ def parse_options(arguments=None):
         "The same command resumes from the last checkpoint, and ends with the same vectors. "
         "words.txt has the word of each row, losses.tsv the losses.",
         allow_abbrev=False,
-        argument_default=argparse.SUPPRESS,  # what is not given is left to `Settings`
+        argument_default=argparse.SUPPRESS,  # `Settings` has the defaults
     )
     count, path, default = integer(1), {"type": Path, "metavar": "FILE"}, Settings()
 
@@ -73,7 +73,7 @@ def parse_options(arguments=None):
         ("negatives", count, "K", "negative samples per word pair"),
         ("step", positive, "STEP", f"learning rate, halved every {ANNEAL_EVERY} iterations"),
     ):
-        own = f"; {TEXT_DEFAULTS[name]:g} with --corpus" if name in TEXT_DEFAULTS else ""
+        own = f"; {TEXT_DEFAULTS[name]:n} with --corpus" if name in TEXT_DEFAULTS else ""
         what += f" (default: {getattr(default, name)}{own})"
         option(f"--{name}", type=kind, metavar=metavar, help=what)
     option("--loss", choices=LOSSES, help=f"loss function (default: {default.loss})")
@@ -129,7 +129,7 @@ def integer(minimum, limit=None, multiple_of=1):
 
 
 def positive(text):
-    """A type for argparse: a finite number above 0."""
+    """Convert an argument for argparse: a finite number above 0."""
     if not 0 < float(text) < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
     return float(text)
@@ -137,14 +137,14 @@ def positive(text):
 
 # ------------------------------------------------------------------------------------- text
 def load_dataset(repeats=None):
-    """Return the assignment's data, fetched if it is not there."""
+    """Return the assignment's data; fetches it if it is missing."""
     folder = get_datasets.ensure_dataset()
     random.seed(DATA_SEED)
     return StanfordSentiment(folder, repeats=repeats or 30)
 
 
 def load_text(settings):
-    """Return the `Corpus` to train on: a text of one's own, or the assignment's data."""
+    """Return the `Corpus` to train on: the user's text, or the assignment's data."""
     if settings.corpus is None:
         return load_dataset(settings.repeats)
     random.seed(DATA_SEED)
@@ -180,7 +180,7 @@ def check_memory(dataset, settings):
 def run(options):
     """Do it all: data, training, results."""
     settings, folder = options.training, options.output
-    training = Training(settings)  # a file that cannot train is found out before anything starts
+    training = Training(settings)  # reports broken files before anything starts
     with results.output_folder(options):
         with Worker() as worker:  # starts up while the data is loaded
             dataset = load_text(settings)
@@ -209,7 +209,7 @@ def run(options):
 
 
 def make_room(options, dataset):
-    """Remove the checkpoints with --fresh; keep those of a stand-in out of the treebank's way."""
+    """Remove the checkpoints with --fresh; move a stand-in's checkpoints aside for the treebank."""
     folder = options.output
     if options.fresh:
         if checkpoints.newest(folder):
@@ -221,7 +221,7 @@ def make_room(options, dataset):
 
 
 def run_with_advice(options):
-    """`run`, with what to do about an error in terms of the options."""
+    """Call `run`, and add to its errors which options help."""
     try:
         run(options)
     except UserError as error:
@@ -232,7 +232,7 @@ def run_with_advice(options):
 
 
 def advice_about(error, options):
-    """Return what to do about an error, to be put behind it."""
+    """Return what to do about an error, to be appended to its message."""
     advice = ""
     if isinstance(error, results.FolderError):
         advice = "; use --output for another folder"
@@ -248,7 +248,7 @@ def advice_about(error, options):
 
 
 def how_to_resume(options):
-    """Return how a run that was stopped is resumed, to be put behind `stopped`."""
+    """Return how to resume a run that was stopped, to be appended to `stopped`."""
     newest = None
     with contextlib.suppress(OSError):
         newest = checkpoints.newest(options.output, options.training.iterations)
@@ -259,7 +259,7 @@ def how_to_resume(options):
 
 
 def main(arguments=None):
-    """Run, and turn what goes wrong into one line and an exit status."""
+    """Run, and turn errors into one line and an exit status."""
     options = parse_options(arguments)
     action = partial(run_with_advice, options)
     stopping.run_command("run.py", action, advice=partial(how_to_resume, options))

@@ -1,17 +1,17 @@
-"""Measure what word vectors know of sentiment: logistic regression on mean vectors of sentences.
+"""Measure what word vectors know about sentiment: logistic regression on sentences' mean vectors.
 
     python sentiment.py                         # after run.py, with its newest checkpoint
     python sentiment.py --binary                # without the neutral sentences
     python sentiment.py --vectors FILE          # word2vec or GloVe text, or a saved_params_N.npy
 
 A sentence of the Stanford Sentiment Treebank becomes the mean of its words' vectors, centre and
-outside vector side by side. The regularisation is the best on dev; test is looked at once, with it.
+outside vector side by side. The regularisation is chosen on dev; test is used once, after that.
 """
 
 import os
 import sys
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look beside this file by itself
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from common import stopping
@@ -40,12 +40,12 @@ from utils.get_datasets import ensure_dataset
 from utils.treebank import StanfordSentiment
 
 STRENGTHS = [float(f"{10 ** (power / 2):.2g}") for power in range(0, 11)]  # of regularisation
-RANDOM_SEED = 224  # of the vectors that know nothing
+RANDOM_SEED = 224  # for the random vectors, a baseline
 OUTPUTS = ("sentiment_confusion.png", "sentiment_regularisation.png", "sentiment_errors.txt")
-LARGEST = 1e100  # number in a vector; the squares of larger ones may overflow
+LARGEST = 1e100  # the largest number allowed in a vector; squares of larger ones may overflow
 FIVE_CLASSES = ("very negative", "negative", "neutral", "positive", "very positive")
 TWO_CLASSES = ("negative", "positive")
-BRACKETS = {"-lrb-": "(", "-rrb-": ")"}  # the treebank's tokens, and those of most texts
+BRACKETS = {"-lrb-": "(", "-rrb-": ")"}  # in the treebank -> in most texts
 
 
 def parse_options(arguments=None):
@@ -53,7 +53,7 @@ def parse_options(arguments=None):
     parser = argparse.ArgumentParser(
         description="Classify the sentences of the Stanford Sentiment Treebank by their mean word "
         "vector. Without --vectors, the newest saved_params_N.npy in the output folder is used, or "
-        "else the newest in the working folder.",
+        "else the newest in the current folder.",
         allow_abbrev=False,
     )
     option = parser.add_argument
@@ -89,7 +89,7 @@ def load_vectors(path, dataset):
     largest = np.abs(vectors.vectors).max()
     if largest > LARGEST:
         raise UserError(
-            f"{path} has numbers as large as {largest:.0e}, which no classifier can be fitted to; "
+            f"{path} has numbers as large as {largest:.0e}, too large to fit a classifier; "
             "train again with a smaller learning rate"
         )
     return vectors
@@ -134,7 +134,7 @@ def features(part, words):
 
 
 class Result(NamedTuple):
-    """A classifier, chosen on dev, and how good it is, in per cent."""
+    """A classifier, chosen on dev, and its accuracies in per cent."""
 
     model: object
     strength: float  # of its regularisation
@@ -143,7 +143,7 @@ class Result(NamedTuple):
 
 
 def classify(parts, words):
-    """Fit classifiers on train and choose on dev; of equals, the one with most regularisation.
+    """Fit classifiers on train and choose the best on dev; ties go to more regularisation.
 
     Each scales its features, and has strength / 2 * |weights|^2 in its loss.
     """
@@ -162,12 +162,12 @@ def classify(parts, words):
 
 
 def standard_error(accuracy, part):
-    """Return the standard error of an accuracy in per cent, due to the choice of the sentences."""
+    """Return the standard error of an accuracy in per cent, for a random choice of sentences."""
     return (accuracy * (100 - accuracy) / len(part.labels)) ** 0.5
 
 
 def largest_class(parts, chosen_on=None):
-    """Return the accuracies of guessing the largest class: each part's own, or that of one part."""
+    """Return the accuracies of always guessing the largest class: of each part, or of one part."""
     guess = {name: np.bincount(parts[chosen_on or name].labels).argmax() for name in parts}
     return {name: 100 * float(np.mean(part.labels == guess[name])) for name, part in parts.items()}
 
@@ -213,7 +213,7 @@ def check_outputs(options, paths):
 
 
 def evaluate(options):
-    """Print and write all that is measured about one set of vectors."""
+    """Print and write all measurements of one set of vectors."""
     paths = [options.output / name for name in OUTPUTS] + [options.json] * bool(options.json)
     check_outputs(options, paths)
     dataset = StanfordSentiment(ensure_dataset())
@@ -271,7 +271,7 @@ def evaluate(options):
 
 
 def main(arguments=None):
-    """Evaluate, and turn what goes wrong into one line and an exit status."""
+    """Evaluate, and turn errors into one line and an exit status."""
     options = parse_options(arguments)
     # The products are small, and on one thread their sums are the same each time.
     with threadpool_limits(1):

@@ -36,7 +36,7 @@ class DivergenceError(ArithmeticError):
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be written or resumed from; the message says which and why."""
+    """A checkpoint cannot be written or resumed from; the message says which one and why."""
 
 
 class Progress(NamedTuple):
@@ -50,7 +50,7 @@ class Progress(NamedTuple):
     params: np.ndarray = None  # x itself, valid during the call
 
 
-# A checkpoint as read back. One of the assignment's scaffold ends with the state of `random`.
+# A checkpoint as read back. The scaffold's own checkpoints lack the last two fields.
 Checkpoint = namedtuple(
     "Checkpoint", "iteration params state smoothed_loss settings", defaults=(None, None)
 )
@@ -70,17 +70,17 @@ def sgd(
 
     `f(x)` returns the loss, a number, and the gradient: an array like x, or a pair `(rows, values)`
     if only these rows of x, each named once, have one. If f draws ahead, `f.sync_random()` sets
-    `random` to where drawing one by one would have left it. `x0` is not modified; float32 stays so,
-    all else becomes float64. The learning rate `step` is halved after every 20,000 iterations, and
+    `random` to where drawing one by one would have left it. `x0` is not modified; float32 is kept,
+    any other type becomes float64. The learning rate `step` is halved every 20,000 iterations, and
     `postprocessing` is applied to x after every step.
 
     With `useSaved`, it resumes from the newest checkpoint in `folder` that is not beyond
     `iterations`, and writes one every 5000 iterations and at the end; an interruption changes no
-    bit of the result. `settings`, numbers and texts by name, go with a checkpoint, and one with
-    others is not used. `progress` gets a `Progress` every PRINT_EVERY iterations and at the end.
+    bit of the result. Checkpoints contain the dict `settings`, and those with other settings are
+    not used. `progress` gets a `Progress` every PRINT_EVERY iterations and at the end.
 
-    Raises `DivergenceError` rather than use a loss or save parameters that are not finite, and
-    `CheckpointError` if a checkpoint cannot be written, or if there are some and none is usable.
+    Raises `DivergenceError` if the loss or the parameters to save are not finite, and
+    `CheckpointError` if a checkpoint cannot be written, or if none of those found is usable.
     """
     PlainUnpickler(io.BytesIO(pickle.dumps(settings))).load()  # raises if it could not be read back
     is_float32 = getattr(x0, "dtype", None) == np.float32
@@ -89,8 +89,8 @@ def sgd(
     found = newest_checkpoint(folder, iterations, x.shape, settings) if useSaved else None
     start, params, state, smooth, _ = found or (0, x, random.getstate(), None, None)
     if 0 < start < iterations:
-        # The first call of f may draw what it keeps for good (the assignment's subsample of the
-        # corpus): let it do so from the state of `random` in which the saved run did.
+        # The first call of f may draw something that it keeps (the assignment's subsample of the
+        # corpus). Let it draw from the same state of `random` as the interrupted run did.
         f(x)
         sync_random()
     x = np.array(params, dtype=x.dtype, order="C")
@@ -124,10 +124,10 @@ def sgd(
 
 
 def take_step(x, gradient, step):
-    """Return x after a step down a gradient as f returns it; `(rows, values)` moves x in place."""
+    """Return x after a step down f's gradient; for `(rows, values)`, x is changed in place."""
     if isinstance(gradient, tuple):
         rows, values = gradient
-        row = np.dtype(f"V{x.strides[0]}")  # as one item, a row is put three times as fast
+        row = np.dtype(f"V{x.strides[0]}")  # a row as a single item is written 3 times as fast
         items, n = x.reshape(len(x), -1).view(row), PORTION // x.strides[0] + 1
         for begin in range(0, len(rows), n):
             part = slice(begin, begin + n)
@@ -135,7 +135,7 @@ def take_step(x, gradient, step):
             np.put(items, rows[part], moved.reshape(len(moved), -1).view(row))
         return x
     moved = descend(x, gradient, step)
-    if moved is None:  # a body of comments alone compiles to as little as this lambda's
+    if moved is None:  # a body of nothing but comments compiles to the same as this lambda
         is_empty = len(descend.__code__.co_code) == len((lambda: None).__code__.co_code)
         missing = TypeError("descend returns nothing: is the line with return missing?")
         raise NotImplementedError("the step is not written yet") if is_empty else missing
@@ -143,25 +143,25 @@ def take_step(x, gradient, step):
 
 
 def params_file(folder, iteration):
-    """Return where the parameters of an iteration are saved."""
+    """Return the path of the parameters of an iteration."""
     return os.path.join(folder, f"saved_params_{iteration}.npy")
 
 
 def state_file(folder, iteration):
-    """Return where the state of `random` after an iteration is saved."""
+    """Return the path of the state of `random` after an iteration."""
     return os.path.join(folder, f"saved_state_{iteration}.pickle")
 
 
 def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
     """Write the checkpoint of an iteration; raises `CheckpointError` if that fails.
 
-    Its files are written under other names and renamed, the array last: a state without one does
-    not count. So they belong together whenever the process is killed.
+    Its files are written under temporary names and renamed, the array last, because a state without
+    an array does not count. So the two match even if the process is killed at any point.
     """
     array = io.BytesIO()
     np.save(array, np.asarray(params, dtype=np.float64), allow_pickle=False)
     smoothed_loss = None if smoothed_loss is None else float(smoothed_loss)
-    more = {"smoothed_loss": smoothed_loss, "settings": settings}  # behind what the course saves
+    more = {"smoothed_loss": smoothed_loss, "settings": settings}  # follows the course's state
     state = pickle.dumps(random.getstate()) + pickle.dumps(more)
     contents = {state_file(folder, iter): state, params_file(folder, iter): array.getvalue()}
     try:
@@ -170,7 +170,7 @@ def save_params(iter, params, *, folder=".", smoothed_loss=None, settings=None):
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        Path(params_file(folder, iter)).unlink(missing_ok=True)  # an older one has another state
+        Path(params_file(folder, iter)).unlink(missing_ok=True)  # an old array has another state
         for path in contents:
             os.replace(path + ".tmp", path)
     except OSError as error:
@@ -188,7 +188,7 @@ def load_saved_params():
 def newest_checkpoint(folder, iterations=np.inf, shape=None, settings=None):
     """Return the newest usable `Checkpoint` that is not beyond `iterations`, or None without one.
 
-    Others are skipped with a line on stderr; if there are only such, raises `CheckpointError`.
+    Unusable ones are skipped with a line on stderr; raises `CheckpointError` if all are unusable.
     """
     names = [re.fullmatch(r"saved_params_([1-9][0-9]*)\.npy", name) for name in os.listdir(folder)]
     numbers = [int(name[1]) for name in names if name]
@@ -207,7 +207,7 @@ def newest_checkpoint(folder, iterations=np.inf, shape=None, settings=None):
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """Reads numbers, texts and containers of them; refuses whatever could run code."""
+    """Reads numbers, texts and containers of them; refuses anything that could run code."""
 
     def find_class(self, module, name):
         raise pickle.UnpicklingError(f"{module}.{name} in a pickle is refused")
@@ -219,7 +219,7 @@ def read_checkpoint(folder, iteration, shape=None, settings=None):
     generator = random.Random()
     try:
         if not (os.path.isfile(path) and os.path.isfile(state_path)):  # a pipe would block
-            raise FileNotFoundError(f"it or {state_path} is missing, or is not a file")
+            raise FileNotFoundError(f"it or {state_path} is missing, or not a regular file")
         with open(path, "rb") as file:
             params = np.lib.format.read_array(file, allow_pickle=False)
         with open(state_path, "rb") as file:
@@ -231,11 +231,11 @@ def read_checkpoint(folder, iteration, shape=None, settings=None):
         if None not in (then, now) and then != now:
             names = sorted({name for name, _ in then.items() ^ now.items()})
             differ = [f"{n} {then.get(n, 'unknown')} (now {now.get(n, 'unknown')})" for n in names]
-            raise ValueError(f"it is of a run with {', '.join(differ)}")
+            raise ValueError(f"it comes from a run with {', '.join(differ)}")
         if shape not in (None, params.shape):
-            raise ValueError(f"its shape is {params.shape}, this run needs {shape}")
+            raise ValueError(f"its shape is {params.shape}, but this run needs {shape}")
         return Checkpoint(iteration, params, generator.getstate(), **more)
-    except Exception as error:  # NumPy and pickle raise whatever broken bytes lead them to
+    except Exception as error:  # NumPy and pickle raise all kinds of errors for broken bytes
         raise CheckpointError(f"{path}: {str(error) or type(error).__name__}") from error
 
 
@@ -243,7 +243,7 @@ def read_checkpoint(folder, iteration, shape=None, settings=None):
 def sanity_check():
     """Minimise x**2 from three points; raises AssertionError unless each ends within 1e-6 of 0."""
     if take_step(np.array(1.0), np.array(2.0), 0.1) > 1:
-        raise AssertionError("it goes uphill: is the step added?")
+        raise AssertionError("it goes uphill: is the step added instead of subtracted?")
     for start in (0.5, 0.0, -1.5):
         x = sgd(lambda x: (np.sum(x**2), 2 * x), start, 0.01, 1000, PRINT_EVERY=100)
         if not abs(x) <= 1e-6:
@@ -257,7 +257,7 @@ def main():
         sanity_check()
     except NotImplementedError:
         sys.exit("sgd: the step is not written yet")
-    except OSError as error:  # the output cannot be written, and neither can the rest of it
+    except OSError as error:  # the output cannot be written: discard the rest of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(f"sgd.py: {error.strerror}")
     except Exception as error:

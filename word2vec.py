@@ -24,7 +24,7 @@ import sys
 
 import numpy as np
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not look for modules beside this file
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from utils import gradcheck
@@ -224,7 +224,7 @@ def word2vec_sgd_wrapper(
 
 # ------------------------------------------------------------------------------- checks
 class DummyDataset:
-    """The assignment's test data: five words, a to e, each of which may stand anywhere."""
+    """The assignment's test data: five words, a to e, drawn with equal probability."""
 
     words = "abcde"
 
@@ -237,7 +237,7 @@ class DummyDataset:
 
 
 def check_values(tests, *arguments):
-    """Compare with expected values, where utils/gradcheck.py has them; that of 2019 has none."""
+    """Compare with expected values, if utils/gradcheck.py has them; the 2019 edition has none."""
     if hasattr(gradcheck, tests):
         getattr(gradcheck, tests)(*arguments)
     else:
@@ -307,7 +307,7 @@ def main():
     names = list(CHECKS) if name == "all" else [name]
     if hasattr(gradcheck, "run_checks"):
         gradcheck.run_checks(CHECKS, names)
-    else:  # the course's: a failed gradient check of its own is printed, and does not end this
+    else:  # the course's own gradcheck prints a failed check, and does not raise
         for name in names:
             print(f"==== {name} ====")
             function, check = CHECKS[name]

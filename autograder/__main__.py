@@ -1,16 +1,16 @@
 """Grade submissions of assignment 2 by its 20 coding points.
 
     python autograder .                         # your own folder, or word2vec.py, or sgd.py
-    python autograder . -q skipgram             # one question, with those it rests on
+    python autograder . -q skipgram             # one question, with the ones it depends on
     python autograder --loss 9.367644           # which run ends on this printed loss?
-    python autograder assignment2.zip --seed 123     # the same inputs as that time
+    python autograder assignment2.zip --seed 123     # the same inputs as before
     python autograder submissions/ --csv grades.csv --feedback feedback/    # a class
     python autograder assignment2.zip --results results.json    # for Gradescope
 
-The functions are called in processes of their own (`sandbox.py`) with inputs drawn for this grading
-(`exercises.py`). What is asked, its points and hints are in questions.ini. Exit status: 0 for full
-marks, 1 for less, 2 if there is nothing to grade by that name, 3 if it could not be graded here.
-For a class: 0 if all were graded in full, else 3.
+The functions are called in separate processes (`sandbox.py`) with inputs drawn for this grading
+(`exercises.py`). The questions, their points and hints are in questions.ini. Exit status: 0 for
+full marks, 1 for less, 2 if there is nothing to grade, 3 if it could not be graded here. For a
+class: 0 if everything was graded, else 3.
 """
 
 import argparse
@@ -47,7 +47,7 @@ except ImportError as error:
 
 
 def grade(path, seed, sandbox, names, strict=False):
-    """The `Grading` of the submission at a path, in the questions of these names."""
+    """Return the `Grading` of the submission at a path, in the questions of these names."""
     path = Path(path)
     grading = Grading(
         header=[
@@ -73,7 +73,7 @@ def grade(path, seed, sandbox, names, strict=False):
 
 
 def not_found(submission, names):
-    """Which files are missing, and what there is instead."""
+    """Return which files are missing, and which others there are."""
     wanted = dict.fromkeys(questions()[name].file for name in names)
     missing = [file for file in wanted if file and file not in submission.files]
     others = [name for name in submission.names if name.rpartition("/")[2] not in ASKED_FOR]
@@ -84,11 +84,11 @@ def not_found(submission, names):
 
 
 def grade_functions(grading, files, missing, exercises, sandbox):
-    """Add what functions have earned; the failed items that change the vectors of the run.
+    """Grade functions; returns the numbers of failed items that change the vectors of the run.
 
-    `missing` is what to say of a file that is not there. What is wrong with a file is told once.
+    `missing` is the message for a missing file. A broken file is reported only once.
     """
-    wrong, told = [], {}  # why there was nothing to call -> the number of the row that says so
+    wrong, told = [], {}  # why a function cannot be called -> the number of the row that says so
     for exercise in exercises:
         question, source = exercise.question, files.get(exercise.question.file)
         if source is None:
@@ -119,7 +119,7 @@ def grade_functions(grading, files, missing, exercises, sandbox):
 
 
 def advice_on(question, rows):
-    """What to do first, if a question rests on others that are not right yet; else nothing."""
+    """Return what to do first if a question depends on others that are wrong; else ""."""
     wrong = {row.question for row in rows if not row.points}
     *others, last = [name for name in question.rests_on if name in wrong] or [""]
     names, it = (f"{', '.join(others)} and {last}", "them") if others else (last, "it")
@@ -128,7 +128,7 @@ def advice_on(question, rows):
 
 # ---------------------------------------------------------------------------------- command line
 def parse_arguments(arguments):
-    """The command line."""
+    """Return the command line's options; exits with status 2 if it is wrong."""
     parser = argparse.ArgumentParser(
         prog="autograder",
         description="Grade submissions of assignment 2 by its 20 coding points.",
@@ -140,7 +140,7 @@ def parse_arguments(arguments):
     add("--loss", metavar="NUMBER", help="name the run that ends on this printed loss")
     add("--seed", type=int, help="seed of the inputs, to repeat a grading")
     add("--trust", action="store_true", help="run other people's code even without a sandbox")
-    add("--seconds", type=seconds, default=Limits().seconds, help="for each function (%(default)g)")
+    add("--seconds", type=seconds, default=Limits().seconds, help="for one function (%(default)g)")
     add("--points", type=points_of_parts, metavar="A,B,C", help="points of the parts (12,4,4)")
     add("--strict-run", action="store_true", help="no points for vectors the code cannot have made")
     add("--csv", type=Path, metavar="FILE", help="grade a class, with a row for each submission")
@@ -156,7 +156,7 @@ def parse_arguments(arguments):
 
 
 def seconds(string):
-    """A sensible time limit; raises ValueError."""
+    """Convert a time limit; raises ArgumentTypeError if it makes no sense."""
     value = float(string)
     if not 1 <= value <= whole_class.LONGEST:
         raise argparse.ArgumentTypeError(f"must be from 1 to {whole_class.LONGEST}, not {string}")
@@ -164,7 +164,7 @@ def seconds(string):
 
 
 def complain(options):
-    """What is wrong with the options, or None."""
+    """Return what is wrong with the options, or None."""
     if options.loss is not None:
         if re.fullmatch(r"-?(\d+\.\d{3,20}|inf|nan)", options.loss, re.ASCII):
             return None
@@ -179,7 +179,7 @@ def complain(options):
             return f"{path} is not graded; {' and '.join(sorted(files - {''}))} are"
     folder = options.feedback and options.feedback.resolve()
     if folder and any(folder.is_relative_to(path.resolve()) for path in options.paths):
-        return f"{options.feedback} is in a folder to be graded; choose one outside"
+        return f"{options.feedback} is inside a folder to be graded; choose another one"
     try:
         for file in filter(None, (options.results, options.csv)):
             check_writable(file)
@@ -189,7 +189,7 @@ def complain(options):
     except (OSError, stopping.UserError) as error:
         return str(error)
     if options.one and len(options.paths) > 1:
-        return "--one is for one PATH"
+        return "--one needs exactly one PATH"
     if options.results and is_class(options):
         return "--results is for one submission, and this is a class: use --csv FILE"
     if options.seed is not None and options.seed < 0:
@@ -198,7 +198,7 @@ def complain(options):
 
 
 def is_class(options):
-    """Whether a class is to be graded, not a single submission."""
+    """Return whether a class is to be graded, not a single submission."""
     if options.one:
         return False
     several = options.csv or options.feedback or len(options.paths) > 1
@@ -206,7 +206,7 @@ def is_class(options):
 
 
 def questions_of(options):
-    """The names of the questions to grade."""
+    """Return the names of the questions to grade."""
     if options.question:
         return [*questions()[options.question].rests_on, options.question]
     file = options.paths[0].name if len(options.paths) == 1 else ""
@@ -215,7 +215,7 @@ def questions_of(options):
 
 
 def check_trust(options):
-    """The `Wall` of this system; raises `UnfitSystem` if other people's code would run without."""
+    """Return this system's `Wall`; raises `UnfitSystem` if others' code would run without one."""
     wall = find_wall()
     own = all(path.is_dir() or path.suffix == ".py" for path in options.paths)
     if wall is Wall.NONE and (is_class(options) or not own) and not options.trust:
@@ -228,7 +228,7 @@ def check_trust(options):
 
 # ----------------------------------------------------------------------------------------- action
 def main(arguments=None):
-    """Do what the command line says; the exit status."""
+    """Do what the command line says, and return the exit status."""
     try:
         options = parse_arguments(arguments)
         if options.loss is not None:
@@ -242,10 +242,10 @@ def main(arguments=None):
 
 
 def name_loss(printed):
-    """Say which runs have a loss."""
+    """Print which runs have a loss."""
     finite = printed[-1].isdigit()
     found = fingerprints.runs_with_loss(printed) if finite else [f"{printed}: {DIVERGED}"]
-    unknown = f"{printed} is not the loss of any known run, at any of its saves."
+    unknown = f"{printed} is not the loss of any known run, at any of its checkpoints."
     for line in found or [unknown, say("unknown loss", "runs")]:
         print(results.wrapped(line))
     return 0 if found else 1
@@ -262,7 +262,7 @@ def grade_one(options):
     except stopping.UserError as error:
         stopping.say(f"autograder: {error}")
         content, status = results.failure(str(error)), 3
-    except Exception as error:  # a fault of ours must not leave Gradescope without its JSON
+    except Exception as error:  # Gradescope needs its JSON even if the grader has a bug
         traceback.print_exc()
         content, status = results.failure(repr(error)), 3
     else:
@@ -275,7 +275,7 @@ def grade_one(options):
 
 
 def grade_class(options):
-    """Grade many submissions by this command itself, each in a process; CSV and feedback."""
+    """Grade many submissions, each by a process that runs this command; write CSV and feedback."""
     wall = check_trust(options)
     values = ",".join(f"{value:g}" for value in options.points.values())
     command = [sys.executable, os.fspath(HERE), "--one", "--seed", str(options.seed)]
@@ -285,7 +285,7 @@ def grade_class(options):
     submissions, left_out = whole_class.find_submissions(options.paths)
     print(f"{wall.sentence}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
     if left_out:
-        print(printable(f"Left out, since they are no submissions: {', '.join(left_out)}"))
+        print(printable(f"Ignored, because they are not submissions: {', '.join(left_out)}"))
     if not submissions:
         stopping.say("autograder: there are no submissions here")
         return 2

@@ -1,7 +1,7 @@
-"""Read an untrusted submission: a zip archive, a folder, or one file of it.
+"""Read an untrusted submission: a zip archive, a folder, or one of its files.
 
-Nothing is unpacked to the disk. The files that count are read into memory, each up to a limit, and
-all else is left alone; what is odd about a submission is told in notes.
+Nothing is unpacked to the disk. The relevant files are read into memory, each up to a limit, and
+all others are ignored; notes say what is odd about a submission.
 """
 
 import functools
@@ -23,7 +23,7 @@ WANTED = (*MODULES, PARAMS)
 ASKED_FOR = (*WANTED, "word_vectors.png")
 LIMITS = {".py": 2**20, ".npy": 2**26, ".png": 2**24}  # bytes of one file
 MAX_ARCHIVE, MAX_TOTAL = 2**26, 2**27  # bytes, packed and unpacked
-MAX_ENTRIES, MAX_NAMES, MAX_NOTES = 10_000, 100, 10  # that are looked at; that are told
+MAX_ENTRIES, MAX_NAMES, MAX_NOTES = 10_000, 100, 10  # entries are read; names, notes are reported
 COUNTS = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{,99}}\.py|[\w .()-]{{,99}}\.png|{PARAMS}")
 OTHERS = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x1f\x8b": "gzip", b"<": "HTML", b"": "broken"}
 
@@ -33,26 +33,26 @@ class UnreadableSubmission(UserError):
 
 
 class Submission(NamedTuple):
-    """A submission as far as it counts."""
+    """The relevant parts of a submission."""
 
     files: dict  # name -> bytes
     notes: list  # sentences on what is odd
-    names: list  # of all files that are there, in their folders, fit to be printed
+    names: list  # printable paths of all files
 
 
 class Entry(NamedTuple):
     """A file that has not been read yet."""
 
     path: PurePosixPath
-    read: Callable  # read(limit) -> at most limit + 1 bytes; raises whatever the file leads to
-    is_plain: bool  # and no link, pipe or device
+    read: Callable  # read(limit) -> at most limit + 1 bytes; may raise any error
+    is_plain: bool  # a regular file, not a link, pipe or device
 
 
 def read_submission(path):
-    """The `Submission` at a path; raises `UnreadableSubmission`.
+    """Return the `Submission` at a path; raises `UnreadableSubmission`.
 
-    A folder may be somebody's own, with much else in it. Given word2vec.py or sgd.py, the other of
-    the two is not read, but the modules beside it are: it may import them.
+    A folder may also contain other files of the user. Given word2vec.py or sgd.py, the other of the
+    two is not read, but the modules next to it are, because it may import them.
     """
     path = Path(path)
     name = printable(path.name)
@@ -62,27 +62,27 @@ def read_submission(path):
         if path.name in MODULES:
             others = [entry for entry in folder_entries(path.parent) if entry.path.suffix == ".py"]
             return collect([e for e in others if e.path.name not in {*MODULES} - {path.name}])
-        if not path.is_file():  # The end of a pipe, say, might never come.
+        if not path.is_file():  # A pipe, for example, might never end.
             raise UnreadableSubmission(f"{name} is neither a file nor a folder")
         with open(path, "rb") as file:
             content = file.read(MAX_ARCHIVE + 1)
     except OSError as error:
         raise UnreadableSubmission(f"cannot read {name}: {error.strerror}") from error
-    # The mark of an entry is counted before zipfile makes an object of each.
+    # Entries are counted by their signature before zipfile makes an object for each of them.
     if len(content) > MAX_ARCHIVE or content.count(b"PK\1\2") > MAX_ENTRIES:
         most = f"{MAX_ARCHIVE:,} bytes or {MAX_ENTRIES:,} files"
         raise UnreadableSubmission(f"{name} has more than {most}. Is a data set in it?")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return collect(zip_entries(archive))
-    except Exception as error:  # zipfile raises whatever broken bytes lead it to
+    except Exception as error:  # zipfile raises all kinds of errors for broken bytes
         kind = next(kind for start, kind in OTHERS.items() if content.startswith(start))
         why = f"{name} is not a usable zip archive ({kind}: {printable(error)})"
         raise UnreadableSubmission(f"{why}. Make it with: sh collect_submission.sh") from error
 
 
 def zip_entries(archive):
-    """The entries of an open archive."""
+    """Yield the entries of an open archive."""
     for info in archive.infolist():
         if not info.is_dir():
             path = PurePosixPath(info.filename.replace("\\", "/"))
@@ -92,7 +92,7 @@ def zip_entries(archive):
 
 
 def folder_entries(folder, deepest=3):
-    """The entries of a folder, and those of the folders in it if nothing that is wanted is here."""
+    """Return the entries of a folder; searches its subfolders if no wanted file is in it."""
     entries = []
     for inner, folders, names in os.walk(folder):
         for path in (Path(inner, name) for name in sorted(names)):
@@ -107,13 +107,13 @@ def folder_entries(folder, deepest=3):
 
 
 def read_file(path, limit):
-    """At most limit + 1 bytes of a file that is no symbolic link."""
+    """Return at most limit + 1 bytes of a file; raises OSError for a symbolic link."""
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
         return file.read(limit + 1)
 
 
 def collect(entries):
-    """The `Submission` that entries make: the files of the folder with most of what is wanted."""
+    """Return the `Submission` of some entries: the files in the folder with most wanted files."""
     entries = [entry for entry in entries if not is_clutter(entry.path)]
     names = [printable(entry.path) for entry in entries[:MAX_NAMES]]
     found = Counter(entry.path.parent for entry in entries if entry.path.name in WANTED)
@@ -126,13 +126,13 @@ def collect(entries):
         name, limit = entry.path.name, min(LIMITS[entry.path.suffix], room)
         try:
             content = entry.read(limit) if entry.is_plain and times[name] == 1 else b""
-        except Exception as error:  # zipfile raises whatever broken bytes lead it to
+        except Exception as error:  # zipfile raises all kinds of errors for broken bytes
             notes.append(f"{name} cannot be read: {printable(error)}.")
             continue
         if times[name] > 1:
-            notes.append(f"{name} is there {times[name]} times, so none of them was read.")
+            notes.append(f"There are {times[name]} files {name}, so none of them was read.")
         elif not entry.is_plain:
-            notes.append(f"{name} is a link, a pipe or a device, so it was not read.")
+            notes.append(f"{name} is not a regular file, so it was not read.")
         elif len(content) > limit:
             notes.append(f"{name} is larger than {limit:,} bytes, so it was not read.")
         else:
@@ -141,10 +141,10 @@ def collect(entries):
 
 
 def is_clutter(path):
-    """Whether macOS, Python or an editor left a file or folder: resource forks, byte code."""
+    """Return whether a path was left by macOS, Python or an editor, such as byte code."""
     return path.name.startswith(".") or not {"__MACOSX", "__pycache__"}.isdisjoint(path.parts)
 
 
 def printable(value, most=200):
-    """Text from a submission, such as its name, with nothing in it that a terminal would act on."""
+    """Return text from a submission, such as its name, without control characters."""
     return "".join(c if c.isprintable() else "?" for c in str(value)[:most])

@@ -1,11 +1,11 @@
-"""The engine of the grader: compare what a submission's function returns, say what is wrong.
+"""Compare the results of a submission's functions with the expected ones, and say what is wrong.
 
     for exercise in exercises.make_exercises(seed):
         outcome = sandbox.run(files, exercise.module, exercise.question.function, exercise.calls())
         results, remarks = exercise.grade(outcome, source)
 
 An `Exercise` is a question of questions.ini with its `Case`s, the calls. A case has a `Check` for
-each output: the expected array, and the arrays that classic mistakes lead to, each with its hint.
+each output: the expected array, and the arrays that typical mistakes produce, each with its hint.
 """
 
 import re
@@ -18,31 +18,31 @@ import numpy as np
 from autograder.questions import Question, say
 
 TOLERANCE = 1e-5  # relative, as in the gradient check; float32 is good enough
-MAX_TEXT = 1500  # characters of an array in the table
-NOTHING = [{"type": "NoneType"}]  # the outputs of a function without a return
+MAX_TEXT = 1500  # the most characters of an array in the table
+NOTHING = [{"type": "NoneType"}]  # the outputs of a function without a return statement
 BARE = r"(#.*|pass|\.\.\.|raise NotImplementedError\b.*)?$"  # lines that do nothing
 
 
 class Line(NamedTuple):
-    """Text below an item in the table, perhaps with line ends; and the key of its label."""
+    """Text below an item in the table, perhaps of several lines, and its label."""
 
     text: str
     label: str = ""
 
 
 class Result(NamedTuple):
-    """What an item has earned, and what to say about it."""
+    """The points that an item has earned, and the lines about it."""
 
     points: float
     lines: list
-    why: str = ""  # it lost points, in short
+    why: str = ""  # in short, why it lost points
     written: bool = True
     broken: bool = False  # whether there was no function to call
 
 
 @dataclass
 class Check:
-    """One output of a call, looked at for an item (None: for a remark that costs nothing)."""
+    """One output of a call, checked for an item (None: for a remark that costs no points)."""
 
     item: int | None
     output: int
@@ -53,33 +53,33 @@ class Check:
     overflow: bool = False  # whether the remark is about overflow, and not about an exception
     tolerance: float = TOLERANCE
     accepted: tuple = ()  # arrays that are right except for a mistake that costs another item
-    unless: int | None = None  # an item; if that is wrong, this output is not looked at
-    # (case, a, b): if the first item is wrong, a x + b is right too, with the x of that case
+    unless: int | None = None  # an item; if that is wrong, this output is not checked
+    # (case, a, b): if the first item is wrong, a x + b is accepted too, with the x of that case
     own_steps: tuple | None = None
 
 
 @dataclass(eq=False)
 class Case:
-    """One call of the function, and what must come of it."""
+    """One call of the function, and the checks of its outputs."""
 
-    arguments: dict  # name -> value; one that child.py builds is a dict of one key, its kind
+    arguments: dict  # name -> value; a dict of one key, its kind, is a value that child.py builds
     checks: list
     keywords: dict = field(default_factory=dict)
     about: str = ""  # the inputs, besides the arguments
-    call: dict = field(default_factory=dict)  # what child.py must know besides: see its `work`
-    hint: str = ""  # the key of a sentence for any fault, since that alone is what this case tries
-    undrawn: str = ""  # the same for a fault if nothing was drawn from the data set
+    call: dict = field(default_factory=dict)  # more information for child.py: see its `work`
+    hint: str = ""  # the key of a sentence for every fault, if this case tries only one thing
+    undrawn: str = ""  # the key of a sentence for a fault if nothing was drawn from the data set
     stands_in: bool = False  # counts only if a later case takes too long
 
     def inputs(self):
-        """The inputs as the table shows them."""
-        given = {**self.arguments, **self.keywords}  # a dict is what child.py makes it of
+        """Return the inputs as the table shows them."""
+        given = {**self.arguments, **self.keywords}
         given = {n: v.get("dict") if isinstance(v, dict) else v for n, v in given.items()}
         shown = {n: v for n, v in given.items() if v is not None and v is not False}
         return "\n".join(filter(None, (describe(**shown), self.about)))
 
     def for_child(self):
-        """The call for `Sandbox.run`."""
+        """Return the call for `Sandbox.run`."""
         args = self.arguments.values()
         args = [{"array": x.tolist()} if isinstance(x, np.ndarray) else x for x in args]
         return {"args": args, "kwargs": self.keywords, **self.call}
@@ -87,12 +87,12 @@ class Case:
 
 @dataclass
 class Exercise:
-    """A function of the assignment, and the calls that show whether it is right."""
+    """A function of the assignment, and the calls that check it."""
 
     question: Question
     cases: list
-    # Whether no more than a step of it is to be written, here or in a function that it calls: then
-    # other items can hardly be right without the first, and changing an argument costs nothing.
+    # Whether students write only a step of it, here or in a function that it calls. Then the other
+    # items can hardly be right without the first, and modifying an argument costs no points.
     is_step: bool = False
 
     @property
@@ -101,11 +101,11 @@ class Exercise:
         return self.question.file.removesuffix(".py")
 
     def calls(self):
-        """The calls for `Sandbox.run`."""
+        """Return the calls for `Sandbox.run`."""
         return [case.for_child() for case in self.cases]
 
     def grade(self, outcome, source=b""):
-        """Pairs of `Item` and `Result`, and remarks that cost nothing.
+        """Return pairs of `Item` and `Result`, and remarks that cost nothing.
 
         `outcome` is what `Sandbox.run` gave for the calls, `source` the submission's file.
         """
@@ -124,7 +124,7 @@ class Exercise:
         return list(zip(items, results)), list(dict.fromkeys(remarks))
 
     def cannot_call(self, error):
-        """The `Result` if the function is missing, perhaps since its file fails on import."""
+        """Return the `Result` if the function is missing, perhaps because its import fails."""
         file, function = self.question.file, self.question.function
         if not error:
             sentence = say("missing function", file=file, function=function)
@@ -140,7 +140,7 @@ class Exercise:
         return clean(f"{error.get('kind') or 'exception'} in {place}", 200)
 
     def is_unwritten(self, outcome, source):
-        """Whether a function has not been written yet: a bare marker, NotImplementedError, None."""
+        """Return whether a function is not written: a bare marker, NotImplementedError, None."""
         source, own = source.decode("utf-8", "replace"), f"def {self.question.function}("
         if has_bare_marker(functions_in(source, "def " if self.is_step else own)):
             return True
@@ -153,7 +153,7 @@ class Exercise:
 
 
 class Fault(NamedTuple):
-    """What is wrong with an output: a hint, lines before the input and after it, and in short."""
+    """What is wrong with an output: a hint, lines before and after the input, a short reason."""
 
     hint: str = ""
     before: list = []
@@ -162,13 +162,13 @@ class Fault(NamedTuple):
 
 
 class Marking:
-    """What is wrong, odd or worth a remark in the outcome of an exercise."""
+    """Finds what is wrong, odd or worth a remark in the outcome of an exercise."""
 
     def __init__(self, exercise, outcome):
         self.exercise, self.outcome = exercise, outcome
         self.events = dict(zip_longest(exercise.cases, outcome.events[: len(exercise.cases)]))
         self.faults = {}  # item -> `Fault`
-        self.misshapen = {}  # name of an output -> the first item that it was for, a sentence
+        self.misshapen = {}  # name of an output -> the first item that uses it, a sentence
         self.remarks = []
         self._shown = {}  # case -> the item whose lines show its inputs
         imported = outcome.events[0].get("imported") if outcome.events else None
@@ -186,7 +186,7 @@ class Marking:
             self._remark(say("slow", "remarks"))
 
     def results(self):
-        """The `Result` of each item."""
+        """Return the `Result` of each item."""
         changes = self._changes()
         halved = {i: list(changes) for i in range(len(self.exercise.question.items))}
         for item, sentence in self.misshapen.values():
@@ -217,7 +217,7 @@ class Marking:
         self.remarks.append(f"{self.exercise.question.function}: {sentence}")
 
     def _excused(self):
-        """The items whose main case timed out, and that have another one to stand in for it."""
+        """Return the items whose main case timed out, but which have a shorter one."""
         if not self.outcome.timed_out:
             return set()
         standing_in = {c.item for case in self.events if case.stands_in for c in case.checks}
@@ -225,7 +225,7 @@ class Marking:
         return standing_in & {check.item for case in late for check in case.checks}
 
     def _look(self, case, event, check):
-        """Note what is wrong or odd in one output."""
+        """Record what is wrong or odd in one output."""
         fault, form = self._compare(event, check)
         if check.item is None:
             wrong = fault and not self.faults and not (check.overflow and "error" in (event or {}))
@@ -239,7 +239,7 @@ class Marking:
             self._remark(say(form[0], "remarks", **form[1]))
 
     def _compare(self, event, check):
-        """A `Fault` or None, and what is odd in the form of right numbers."""
+        """Return a `Fault` or None, and what is odd in the form of right numbers."""
         if event is None:
             why = self.outcome.ending or "the process ended early"
             lines = [Line(say("no result", why=why)), *last_output(self.outcome.output)]
@@ -255,7 +255,7 @@ class Marking:
         return compare(check, event)
 
     def _explained(self, case, event, item, fault):
-        """A `Fault` with all the lines that the table shows."""
+        """Return a `Fault` with all the lines that the table shows."""
         number = self.exercise.question.items[item].number
         hint = say(case.hint) if event and case.hint else fault.hint
         if not hint and case.undrawn and event and event.get("drawn") == 0:
@@ -271,10 +271,10 @@ class Marking:
 
 # ------------------------------------------------------------------------------------- comparison
 def checks_of(right, wrong, items=None):
-    """The `Check`s for the outputs of a call, which count for these items, or for 0, 1, 2, ...
+    """Return the `Check`s for the outputs of a call, for these items, or for 0, 1, 2, ...
 
-    `right` has each output by name, in order; `wrong` pairs of a hint and what the mistake leads
-    to: the output, if there is one alone, or all in order, or some by name.
+    `right` has the outputs by name, in order; `wrong` has pairs of a hint and the outputs that the
+    mistake leads to: the only output, or all in order, or some by name.
     """
     names, checks = list(right), []
     for i, name in enumerate(names):
@@ -291,7 +291,7 @@ def checks_of(right, wrong, items=None):
 
 
 def compare(check, event):
-    """A `Fault` or None; and key and values of a sentence on right numbers in an odd form."""
+    """Return a `Fault` or None, and key and values of a sentence if only the form is odd."""
     outputs, shape, name = event.get("outputs"), np.shape(check.expected), check.name
     kind = "an array" if shape else "a number"
     if outputs == NOTHING:
@@ -305,7 +305,7 @@ def compare(check, event):
         return Fault(hint, after=[expected, Line(got, "got")]), None
     form, was = None, outputs[check.output].get("was")
     if trimmed(got.shape) == trimmed(shape) and got.shape != shape:
-        if shape:  # an array of one number is as good as the number
+        if shape:  # an array of one number is accepted as a number
             form = "wrong shape", dict(name=name, got=got.shape, shape=shape)
         got = got.reshape(shape)
     if not form and was in ("list", "tuple", "matrix"):
@@ -317,7 +317,7 @@ def compare(check, event):
 
 
 def diagnose(got, check):
-    """The hint for the mistake that leads to this output; "" if it is not known."""
+    """Return the hint for the mistake that leads to this output; "" if it is not known."""
     expected, tolerance = np.asarray(check.expected, dtype=float), check.tolerance
     for hint, wrong in check.mistakes:
         if agrees(got, wrong, tolerance):
@@ -331,10 +331,10 @@ def diagnose(got, check):
         return say("all zero")
     if close(got, -expected, tolerance):
         return say("sign")
-    with np.errstate(all="ignore"):  # of numbers that come from a submission, or zeros
+    with np.errstate(all="ignore"):  # submissions may return any numbers
         ratio = np.sum(got * expected) / np.sum(expected**2)
         multiple = ratio * expected
-        # Any number is a multiple of another one; a count or a fraction of one may be no accident.
+        # Any number is a multiple of another, but a factor n or 1/n is probably no coincidence.
         telling = got.size > 1 or any(abs(r - np.rint(r)) < 1e-4 for r in (ratio, 1 / ratio))
     if telling and close(got, multiple, tolerance):
         return say("multiple", ratio=ratio)
@@ -344,24 +344,24 @@ def diagnose(got, check):
 
 
 def agrees(got, right, tolerance):
-    """Whether two arrays have the same shape and numbers."""
+    """Return whether two arrays have the same shape and numbers."""
     return np.shape(got) == np.shape(right) and close(got, right, tolerance)
 
 
 def close(a, b, tolerance):
-    """Whether two arrays of one shape agree, relative to the largest number, or to 1 if smaller."""
+    """Return whether two arrays agree, relative to the largest number, or to 1 if it is smaller."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     finite = np.isfinite(a).all() and np.isfinite(b).all()
     return bool(finite and np.all(np.abs(a - b) <= tolerance * max(1.0, np.max(np.abs(b)))))
 
 
 def trimmed(shape):
-    """A shape without its axes of length 1."""
+    """Return a shape without its axes of length 1."""
     return tuple(n for n in shape if n != 1)
 
 
 def overflowed(check, event):
-    """Whether a call with large numbers led to infinity, or to a complaint of that kind."""
+    """Return whether a call with large numbers led to infinity, or to a complaint of that kind."""
     if event.get("overflowed") or kind_of_error(event) == "OverflowError":
         return True
     got = output_of(event, check.output)
@@ -369,7 +369,7 @@ def overflowed(check, event):
 
 
 def changed(case, event):
-    """The names of the array arguments that a call has changed, if it was made to earn points."""
+    """Yield the names of the array arguments that a call has changed, if it can earn points."""
     after = event.get("after") if event else None
     if not isinstance(after, list) or all(check.item is None for check in case.checks):
         return
@@ -380,7 +380,7 @@ def changed(case, event):
             yield name
 
 
-# ------------------------------------------------------------------------- what the child reports
+# ------------------------------------------------------------------------- the child's report
 def output_of(event, number):
     """One output of a call: an array, a sentence if it is none, or None if it is missing."""
     outputs = event.get("outputs") if event else None
@@ -390,42 +390,42 @@ def output_of(event, number):
 
 
 def numbers(report):
-    """The array that a child's report stands for, or a sentence if it stands for none."""
+    """Return the array that a child's report stands for, or a sentence if it stands for none."""
     if not isinstance(report, dict):
-        return "nothing that can be read"
+        return "an unreadable result"
     if "type" in report:
         return f"a value of type {clean(report['type'])}"
     shape, data = report.get("shape"), report.get("data")
     lists = isinstance(shape, list) and isinstance(data, list) and len(shape) <= 4
     if not (lists and all(type(n) is int and 0 <= n <= 10_000 for n in shape)):
-        return "nothing that can be read"
+        return "an unreadable result"
     if not all(type(x) is float for x in data) or int(np.prod(shape)) != len(data):
-        return "nothing that can be read"
+        return "an unreadable result"
     return np.array(data, dtype=np.float64).reshape(shape)
 
 
 def kind_of_error(event):
-    """The class of the exception that a call has raised, or None."""
+    """Return the class of the exception that a call has raised, or None."""
     error = event.get("error")
     return error.get("kind") if isinstance(error, dict) else None
 
 
 def said(error):
-    """The text of an exception that the child reports."""
+    """Return the text of an exception that the child reports."""
     return clean(error.get("text") if isinstance(error, dict) else error)
 
 
 def last_output(output):
-    """The last line that a child printed, if there is one."""
+    """Return the last line that a child printed, if there is one."""
     lines = [line for line in clean(output[-2000:], 2000).splitlines() if line.strip()]
     return [Line(lines[-1], "printed")] if lines else []
 
 
-# ------------------------------------------------------------------------- what is not written yet
+# ------------------------------------------------------------------------- unwritten functions
 def functions_in(source, start):
-    """The functions that start so, each from the end of its signature on, without a docstring.
+    """Return the functions whose `def` line starts like this: their bodies without docstrings.
 
-    The source is read line by line, since a hostile one could crash a parser.
+    The source is read line by line, because a hostile one could crash a parser.
     """
     functions, inside = [], False
     for line in source.splitlines():
@@ -439,7 +439,7 @@ def functions_in(source, start):
 
 
 def has_bare_marker(functions):
-    """Whether there is a `### YOUR CODE HERE`, and no code behind any of them."""
+    """Return whether there is a `### YOUR CODE HERE`, and no code behind any of them."""
     here = re.compile("^[ \t]*#.*YOUR CODE HERE", re.MULTILINE)
     end = re.compile("^[ \t]*#.*END YOUR CODE", re.MULTILINE)
     blocks = [block for function in functions for block in here.split(function)[1:]]
@@ -447,13 +447,13 @@ def has_bare_marker(functions):
 
 
 def has_code(text):
-    """Whether any line but the first, which may be a signature, does something."""
+    """Return whether any line but the first, which may be a signature, does something."""
     return not all(re.match(BARE, line.strip()) for line in text.split("\n")[1:])
 
 
 # -------------------------------------------------------------------------------------------- text
 def clean(value, most=1000):
-    """What comes from a submission, fit to print: no control characters, not too long."""
+    """Return what comes from a submission, fit to print: no control characters, not too long."""
     value = str(value)[:most]
     return "".join(c if c == "\n" or c.isprintable() else "?" for c in value)
 

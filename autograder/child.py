@@ -1,8 +1,8 @@
-"""The process that a submission runs in: calls one function on given inputs, reports the outputs.
+"""Run a submission in this process: call one function on given inputs, and report the outputs.
 
 `sandbox.py` runs this text as a program, with the task as JSON on stdin. It answers on stdout with
-a line of JSON for each call. It knows inputs, not what should come out: whatever the submission
-does in here, it can report only what it has computed.
+one line of JSON per call. It knows the inputs but not the expected outputs, so a submission that
+takes over this process can still report only what it has computed.
 """
 
 import ast
@@ -17,13 +17,13 @@ import types
 
 import numpy as np
 
-MAX_SIZE = 10_000  # numbers in an output; those asked for have less than 100
+MAX_SIZE = 10_000  # numbers in an output; correct outputs have fewer than 100
 # System calls that take memory that no limit counts, or trace other processes.
 REFUSED = b"fsopen io_uring_setup memfd_create mount msgget ptrace semget shmget unshare"
 
 
 def main():
-    """Do the task; this process never returns to anything the submission may have left behind."""
+    """Do the task, then exit at once, without running anything the submission has left behind."""
     task = json.load(sys.stdin.buffer)
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # What the submission prints goes to stderr.
@@ -38,7 +38,7 @@ def main():
             file.write(content.encode("latin-1"))
     confine(task["limits"])
     work(task, report)
-    os._exit(0)  # no exit handlers of the submission
+    os._exit(0)  # skips the submission's exit handlers
 
 
 def confine(limits):
@@ -46,7 +46,7 @@ def confine(limits):
 
     libseccomp, which refuses system calls, is on every Debian, Ubuntu and Fedora.
     """
-    import resource  # which Windows has not
+    import resource  # not available on Windows
 
     for name, values in limits.items():
         with contextlib.suppress(AttributeError, ValueError, OSError):  # macOS refuses some
@@ -55,7 +55,7 @@ def confine(limits):
         return
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the grader
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", 0) as file:
-        file.write(b"1000")  # Should memory run out, this is to go first.
+        file.write(b"1000")  # If memory runs out, kill this process first.
     with contextlib.suppress(OSError):
         seccomp = ctypes.CDLL("libseccomp.so.2")
         seccomp.seccomp_init.restype = ctypes.c_void_p
@@ -70,7 +70,7 @@ def work(task, report):
     """Import the submission's module, call its function on each input, report."""
     home = os.getcwd()
     sys.path.insert(0, home)
-    from autograder import inputs  # which in a sandbox lies beside the submission
+    from autograder import inputs  # in a sandbox, it is next to the submission
 
     sys.argv = [f"{task['module']}.py"]  # for a submission that parses them when it is imported
     module, failure = load(task["module"], home)
@@ -79,7 +79,7 @@ def work(task, report):
         report(missing=True, imported=failure)
         return
     if task["module"] == "word2vec" and not hasattr(module, "getNegativeSamples"):
-        module.getNegativeSamples = inputs.get_negative_samples  # the course gives it
+        module.getNegativeSamples = inputs.get_negative_samples  # the course provides it
     for call in task["calls"]:
         arguments, complaints = [], []  # of NumPy's, about infinity and what is no number
         with np.errstate(all="call", under="ignore", call=lambda *what: complaints.append(what)):
@@ -106,7 +106,7 @@ def work(task, report):
 
 
 def load(name, home):
-    """A module of the submission, as far as it can be run, and its first error or None.
+    """Return a module of the submission, as far as it can be run, and its first error or None.
 
     A statement that fails, since it parses arguments, reads data or opens a window, seldom matters
     for the functions behind it.
@@ -131,7 +131,7 @@ def load(name, home):
 
 
 def plain(value):
-    """An output as JSON: numbers with shape and type, or what it is instead."""
+    """Return an output as JSON: numbers with shape and type, or what it is instead."""
     name = type(value).__name__
     if isinstance(value, (list, tuple)):
         try:
@@ -148,7 +148,7 @@ def plain(value):
 
 
 def describe(error, home):
-    """An exception: its class, its place in the submission's own files, and both as text."""
+    """Return an exception: its class, its place in the submission's own files, and both as text."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if os.path.dirname(frame.filename) == home]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()

@@ -1,8 +1,8 @@
-"""The calls by which the functions of a submission are graded, and what they must give.
+"""Make the calls that grade the functions of a submission, and their expected outputs.
 
-Each question of questions.ini has a function here that makes its cases from new random inputs, by
-right formulas and by the wrong ones that questions.ini has for its hints. All inputs have two
-decimals, so that the report prints exactly what was used.
+Each question in questions.ini has a function here that makes its cases from new random inputs. The
+expected outputs come from right formulas, the outputs of typical mistakes from the wrong formulas
+in questions.ini. All inputs have two decimals, so the report prints exactly what was used.
 """
 
 import random
@@ -39,14 +39,14 @@ def sigmoid_cases(rng):
 
 
 def tell_overflow(case, remark):
-    """Have the first output of a case looked at for a remark alone, since its inputs are large."""
+    """Use the first output of a case for a remark only, because its inputs are large."""
     check = case.checks[0]
     case.checks = [Check(None, 0, check.name, check.expected, remark=remark, overflow=True)]
 
 
 # ---------------------------------------------------------------------------------- naive softmax
 def naive_softmax(v, o, u, delta=None):
-    """Loss (2) and its gradients by v_c and U; with another delta in the place of y_hat - y."""
+    """Return loss (2), its gradients with respect to v_c and U; `delta` can replace y_hat - y."""
     scores = u @ v
     log_y_hat = scores - np.logaddexp.reduce(scores)
     if delta is None:
@@ -60,7 +60,7 @@ def naive_softmax_cases(rng):
     large = naive_softmax_case(draw(rng, 2), int(rng.integers(1000, 2999)), many)
     large.about = "outsideVectors is np.round(2 * np.sin(np.arange(6000)), 2).reshape(3000, 2)"
     large.hint = "large vocabulary"
-    # exp(-500) does not underflow: with the maximum subtracted, this is right.
+    # exp(-500) does not underflow, so this is right if the maximum is subtracted.
     u = np.array([[30.0, 20.0], [20.0, 10.0], [1.0, 1.0]])
     overflowing = naive_softmax_case(np.array([20.0, 30.0]), 1, u)
     tell_overflow(overflowing, "softmax overflows")
@@ -74,7 +74,7 @@ def naive_softmax_cases(rng):
 
 
 def naive_softmax_case(v, o, u):
-    """A call with centre vector v, outside word o, outside vectors u."""
+    """Return a call with centre vector v, outside word o, outside vectors u."""
     right = dict(zip(("loss", "gradCenterVec", "gradOutsideVecs"), naive_softmax(v, o, u)))
     scores, y = u @ v, np.eye(len(u))[o]
     y_hat = np.exp(scores - np.logaddexp.reduce(scores))
@@ -88,14 +88,14 @@ def naive_softmax_case(v, o, u):
 
 
 def loss_arguments(v, o, u, draws):
-    """The arguments of a loss function; `draws` is what the data set draws."""
+    """Return the arguments of a loss function; `draws` are the words that the data set draws."""
     arguments = {"centerWordVec": v, "outsideWordIdx": o, "outsideVectors": u}
     return {**arguments, "dataset": {"dataset": draws}}
 
 
 # ------------------------------------------------------------------------------ negative sampling
 def word_terms(scores):
-    """Loss (5) of each word and its derivative by the word's score u.v_c, both like `scores`.
+    """Return loss (5) of each word and its derivative by the score u.v_c, both like `scores`.
 
     -log sigma(s) for the true word, which comes first in the last axis, -log sigma(-s) for the
     negatives.
@@ -105,7 +105,7 @@ def word_terms(scores):
 
 
 def negative_sampling(v, o, u, negatives, loss=None, delta=None, weight=1, rows=None):
-    """Loss (5) and its gradients by v_c and U; or with other terms, weights, rows of the words."""
+    """Return loss (5), its gradients with respect to v_c and U; the options make mistakes."""
     words = np.array([o, *negatives], dtype=int)
     terms = word_terms(u[words] @ v)
     loss = weight * (terms[0] if loss is None else loss)
@@ -122,10 +122,10 @@ def negative_sampling_cases(rng):
     default = (1 + rng.permutation(12)).tolist()
     last = 5
     a, b, c = rng.permutation(last)[:3].tolist()
-    # 10 negatives, once the outside word is left out: drawn once, then twice running.
+    # Without the outside word, which is drawn once and then twice in a row, these are 10 negatives.
     again = [a, b, a, last, c, last, last, b, a, a, c, b, last, c, a]
     repeated = negative_sampling_case(draw(rng, 3), last, draw(rng, 6, 3), again, 10)
-    for check in repeated.checks:  # for the last item, which tells nothing that another has told
+    for check in repeated.checks:  # they count for the last item, unless another item is wrong
         check.item, check.unless = 3, check.item if check.item < 2 else None
     v, u = np.array([30.0, 0.0]), np.array([[-30.0, 1.0], [1.0, 0.5], [0.2, 3.0]])
     overflowing = negative_sampling_case(v, 0, u, [1, 2, 1, 2, 2, 1, 1, 2, 1, 2], 10)
@@ -139,7 +139,7 @@ def negative_sampling_cases(rng):
 
 
 def negative_sampling_case(v, o, u, draws, k):
-    """A call in which sampleTokenIdx() draws a given sequence of words."""
+    """Return a call in which sampleTokenIdx() draws a given sequence of words."""
     script = draws + [word for word in range(len(u)) if word != o] * 20
     drawn = [word for word in script if word != o]
     negatives, waiting = drawn[:k], iter(draws)
@@ -162,7 +162,7 @@ def negative_sampling_case(v, o, u, draws, k):
 
 # -------------------------------------------------------------------------------------- skip-gram
 def skipgram_cases(rng):
-    """The loss and its two gradients, for a loss function that is made up here."""
+    """The loss and its two gradients, for a made-up loss function."""
     empty = skipgram_case(rng, 5, "", 2)
     for check in empty.checks:
         check.item, check.remark = None, "no outside words"
@@ -175,7 +175,7 @@ def skipgram_cases(rng):
 
 
 def skipgram_case(rng, n, outside, window):
-    """A window around the word "c", with words a, b, ... numbered at random."""
+    """Return a call with a window around the word "c"; words a, b, ... are numbered at random."""
     letters = "abcdefgh"[:n]
     index = dict(zip(letters, rng.permutation(n).tolist()))
     v, u, a, b = (draw(rng, n, 3) for _ in range(4))
@@ -211,7 +211,7 @@ def skipgram_case(rng, n, outside, window):
 
 
 def skipgram_arguments(index, outside, window, v, u, draws, *loss):
-    """The arguments of a call with the centre word "c"; the loss function may be left out."""
+    """Return the arguments of a call with centre word "c"; the loss function may be left out."""
     names = "currentCenterWord windowSize outsideWords word2Ind centerWordVectors outsideVectors"
     names += " dataset word2vecLossAndGradient"
     values = ("c", window, list(outside), {"dict": index}, v, u, {"dataset": draws}, *loss)
@@ -220,14 +220,14 @@ def skipgram_arguments(index, outside, window, v, u, draws, *loss):
 
 # -------------------------------------------------------------------------------------------- sgd
 def sgd_cases(rng):
-    """The steps, their annealing, postprocessing, and saves.
+    """The steps, their annealing, postprocessing, and checkpoints.
 
-    What takes long comes last: by then, a slow sgd has shown the rest.
+    Long calls come last, so that a slow sgd can be graded on the others before it times out.
     """
     affine = round(float(rng.uniform(0.6, 0.9)), 2), round(float(rng.uniform(0.1, 0.5)), 2)
     return [
         *few_steps(0, rng, draw(rng, 3, 2) + 4, 0.1, 7),
-        *few_steps(0, rng, round(float(draw(rng, 1)[0]) + 4, 2), 0.2, 5),  # as `python sgd.py`
+        *few_steps(0, rng, round(float(draw(rng, 1)[0]) + 4, 2), 0.2, 5),  # as in `python sgd.py`
         *few_steps(2, rng, draw(rng, 2, 2) + 4, 0.1, 6, affine),
         annealing_case(rng, first=39_996),
         *resuming_cases(rng),
@@ -238,12 +238,12 @@ def sgd_cases(rng):
 
 
 def right_update(x, x0, step, g):
-    """A step of sgd; questions.ini has the wrong ones."""
+    """Return x after a step of sgd; questions.ini has wrong steps."""
     return x - step * g
 
 
 def sgd_case(checks, objective, formula, x0, step, iterations, affine=None, **call):
-    """A call of sgd; `call` is what child.py must know besides, such as the saves."""
+    """Return a call of sgd; `call` has more information for child.py, such as the checkpoints."""
     arguments = {"f": objective, "x0": x0, "step": step, "iterations": iterations}
     arguments["postprocessing"] = {"affine": list(affine)} if affine else None
     arguments["useSaved"] = "folder" in call
@@ -254,12 +254,12 @@ def sgd_case(checks, objective, formula, x0, step, iterations, affine=None, **ca
         about += f"\nsaved_state_{iteration}.pickle holds the state after random.seed({seed})"
     if "noisy" in objective:
         about += f"\nbefore the call there was random.seed({objective['noisy']['seed']})"
-    keywords = {"PRINT_EVERY": iterations}  # one line of progress will do
+    keywords = {"PRINT_EVERY": iterations}  # one line of progress is enough
     return Case(arguments, checks, keywords, about, call={"single": True, **call})
 
 
 def few_steps(item, rng, x0, step, iterations, affine=None):
-    """Some steps down a quadratic, each followed by x -> affine[0] x + affine[1]."""
+    """Return calls with some steps down a quadratic, each followed by x -> a x + b."""
     a, b = np.abs(draw(rng, *np.shape(x0))) + 0.5, draw(rng, *np.shape(x0))
     post = dict(zip(("scale", "shift"), affine or (1, 0)))
 
@@ -286,16 +286,16 @@ def few_steps(item, rng, x0, step, iterations, affine=None):
 
 
 def plane(rng, n):
-    """A random objective sum(g * x), g > 0: g, a starting point, and the formula as it is shown."""
+    """Return a random objective sum(g * x), g > 0: g, a starting point, the formula to show."""
     g, x0 = np.abs(draw(rng, n)) + 0.5, draw(rng, n)
     return g, x0, "sum(g * x) with\n" + describe(g=g)
 
 
 def end_on_plane(update, steps, g, x0, start=None):
-    """Where these steps, (n, 1), lead by an update from x0, or from a save if there is a start.
+    """Return where these steps, (n, 1), lead with an update, from x0 or from a given start.
 
-    An update goes from x, from x0 or from neither, and where it goes from is all that x does to it
-    on a plane.
+    On a plane, the gradient is the same everywhere. So x matters only as the point that an update
+    starts from: it starts from x, from x0 or from neither.
     """
     changes, one = update(x=0, x0=0, step=steps, g=g), dict(step=1, g=1)
     if update(x=1, x0=0, **one) != update(x=0, x0=0, **one):
@@ -304,21 +304,21 @@ def end_on_plane(update, steps, g, x0, start=None):
 
 
 def annealed(step, first, last, late=0, factor=0.5, every=20_000, times=np.inf):
-    """The step of each iteration from the first to the last, (n, 1)."""
+    """Return the learning rate of each iteration from the first to the last, (n, 1)."""
     halvings = np.maximum(0, np.arange(first - 1, last) - late) // every
     return (step * factor ** np.minimum(halvings, times))[:, None]
 
 
 def told_elsewhere(end, but=()):
-    """Where the wrong updates lead, which the first item tells; not those that lead elsewhere."""
+    """Return where wrong updates lead, since they cost the first item; but not these points."""
     ends = [end(update) for _, update in formulas("sgd: update")]
     return tuple(x for x in ends if not any(np.allclose(x, y, rtol=1e-6, atol=0) for y in but))
 
 
 def annealing_case(rng, first=1):
-    """Two halvings, on a plane: all that decides is the sum of the steps.
+    """Return a call with two halvings, on a plane, where only the sum of the steps matters.
 
-    Or only the second one, from a save before it, for an sgd that is right, but slow.
+    For an sgd that is right but slow: only the second one, resuming shortly before it.
     """
     (g, x0, formula), start, last = plane(rng, 3), draw(rng, 3), 40_007
     step, call = (0.1, {"folder": "annealing"}) if first > 1 else (1e-3, {})
@@ -333,7 +333,7 @@ def annealing_case(rng, first=1):
         accepted += (descend(last=last - 1), descend(last=last + 1))
     else:
         call["saves"] = [[first - 1, start.tolist(), 1]]
-        # The course's own sgd has step * 0.5 ** (first / 20000), which is no whole halving.
+        # The course's own sgd has step * 0.5 ** (first / 20000), a fraction of a halving.
         accepted += (descend(scale=0.5 ** ((first - 1) / 20_000) / 0.5),)
     mistakes = evaluate("sgd: annealing", descend=descend, x0=x0)
     check = Check(1, 0, "x", descend(), mistakes, tolerance=1e-7, accepted=accepted)
@@ -343,18 +343,18 @@ def annealing_case(rng, first=1):
 
 
 def noise(seed, n):
-    """What `random.random()` gives after `random.seed(seed)`, (n, 1), and the state after it."""
+    """Return n values of `random.random()` for this seed, (n, 1), and the state after them."""
     generator = random.Random(seed)
     return np.array([[generator.random()] for _ in range(n)]), generator.getstate()[1]
 
 
 def noisy(g, seed):
-    """The objective of child.py that multiplies `plane` by what it draws from `random`."""
+    """Return the objective of child.py that multiplies `plane` by a draw from `random`."""
     return {"noisy": {"slope": g.tolist(), "seed": seed}}
 
 
 def resuming_cases(rng):
-    """10 iterations from a save after 20,000, with a gradient that comes from `random`."""
+    """Return 10 iterations, resumed after 20,000, with a gradient that depends on `random`."""
     (g, x0, formula), step, at, n = plane(rng, 3), 0.1, 20_000, 10
     start, older = draw(rng, 3), draw(rng, 3)
     saved_seed, own_seed, older_seed = (rng.integers(1, 1000, 3) + [0, 1000, 2000]).tolist()
@@ -374,7 +374,7 @@ def resuming_cases(rng):
 
 
 def saving_cases(rng, first):
-    """The iterations from the first to 5,000, and what they save; but all for one that is slow."""
+    """Return the iterations from the first to 5,000, and the checkpoint that they write."""
     (g, x0, formula), step, last = plane(rng, 2), 0.001, 5_000
     seed, start = int(rng.integers(1, 1000)), draw(rng, 2) if first > 1 else x0
     r, state = noise(seed, last + 1 - first)
@@ -399,7 +399,7 @@ def saving_cases(rng, first):
 
 # ------------------------------------------------------------------------------------------ inputs
 def draw(rng, *shape, scale=1.0):
-    """Normal deviates with two decimals, none of them 0."""
+    """Return normal random numbers with two decimals, none of them 0."""
     values = np.round(scale * rng.normal(size=shape), 2)
     return np.where(values == 0, 0.37, values)
 
@@ -414,16 +414,16 @@ CASES = {
 
 
 def make_exercises(seed, names=None):
-    """The exercises of these questions, or of all, with inputs that this seed decides.
+    """Return the exercises of these questions, or of all, with inputs from this seed.
 
-    Raises `UserError` for a question that has no cases, or another number of items than these.
+    Raises `UserError` for a question without cases, or with a different number of items.
     """
     exercises = []
     for i, (name, question) in enumerate(questions().items()):
         if not question.function:
             continue
         if name not in CASES:
-            raise UserError(f"{FILE.name} has a question {name}, but exercises.py no cases for it")
+            raise UserError(f"{FILE.name} has a question {name}, but exercises.py has no cases")
         if names and name not in names:
             continue
         cases = CASES[name](np.random.default_rng([seed, i]))

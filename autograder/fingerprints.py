@@ -1,9 +1,9 @@
-"""Which run do vectors or a printed loss come from?
+"""Find out which run some vectors or a printed loss come from.
 
 The assignment fixes every random draw, so each mistake leads to its own vectors and losses, the
 same to 12 digits on every machine. A fingerprint is 16 projections of the whole final array.
-fingerprints.json has those of the known runs, made by make_fingerprints.py; questions.ini says what
-they are.
+fingerprints.json has the fingerprints of known runs, made by make_fingerprints.py; questions.ini
+describes them.
 """
 
 import functools
@@ -40,10 +40,10 @@ LOG = {10: 19.061546, 4000: 19.285125, 8000: 14.235772, 20000: 10.307666, 40000:
 
 @functools.lru_cache
 def load():
-    """What is in fingerprints.json: "projections", "losses" and "own_losses", each by run.
+    """Return what is in fingerprints.json: "projections", "losses" and "own_losses", each by run.
 
-    Losses are by iteration, too: of the right function along a run, as printed at its saves; own
-    ones are those that a faulty function itself would print, where these are others.
+    Losses are also by iteration. "losses" has the right function's losses, as printed at the
+    checkpoints; "own_losses" has what a faulty function would print itself, if it is different.
     """
     data = json.loads(FILE.read_text(encoding="utf-8"))
     for name, runs in data.items():
@@ -55,14 +55,14 @@ def load():
 
 
 def describe(name):
-    """What a run is, in a sentence."""
+    """Return what a run is, in a sentence."""
     number = re.search(r"\d{4,}", name)  # of iterations
     n = int(number[0]) if number else 0
     return say(name.replace(str(n), "N") if n else name, "runs", n=n)
 
 
 def last_iteration(name):
-    """The iteration that the vectors of a run come from."""
+    """Return the iteration that the vectors of a run come from."""
     unfinished = re.fullmatch(r"only (\d+) iterations", name)
     return int(unfinished[1]) if unfinished else 0 if name == "not trained" else ITERATIONS
 
@@ -70,20 +70,20 @@ def last_iteration(name):
 # ------------------------------------------------------------------------------------ recognition
 @functools.lru_cache
 def weights():
-    """Weights of the rows (16, 2V) and columns (16, D): each entry gets their product."""
-    generator = np.random.RandomState(224)  # NumPy promises the same numbers for ever
+    """Return weights of the rows (16, 2V) and columns (16, D): each entry gets their product."""
+    generator = np.random.RandomState(224)  # NumPy guarantees the same numbers in all versions
     shapes = (PROJECTIONS, 2 * V), (PROJECTIONS, D)
     return tuple(generator.standard_normal(shape) for shape in shapes)
 
 
 def fingerprint(params):
-    """The 16 projections of a (2V, D) array that its fingerprint consists of."""
+    """Return the 16 projections of a (2V, D) array that its fingerprint consists of."""
     rows, columns = weights()
     return np.sum(rows @ np.asarray(params, dtype=np.float64) * columns, axis=1)
 
 
 def recognise(params):
-    """The name of the run that these final parameters come from, or None."""
+    """Return the name of the run that these final parameters come from, or None."""
     if np.shape(params) != (2 * V, D):
         return None
     tolerance = TOLERANCE if params.dtype == np.float64 else TOLERANCE_SINGLE
@@ -96,7 +96,7 @@ def recognise(params):
 
 # --------------------------------------------------------------------------------- printed losses
 def runs_with_loss(printed):
-    """What ends on, or passes at a save, a loss printed with so many digits: a list of sentences.
+    """Return a sentence on each run that prints this loss, with so many digits, at a checkpoint.
 
     `printed` is the text of a number; raises ValueError for any other text.
     """
@@ -118,7 +118,7 @@ def runs_with_loss(printed):
 
 
 def last_loss(name):
-    """What a run prints in the end, or would if it had the right loss."""
+    """Return what a run prints in the end, or would if it had the right loss."""
     last = last_iteration(name)
     losses = load()["losses"][name if last == ITERATIONS else PUBLISHED]
-    return losses.get(last, LOG[10])  # that of the beginning if nothing was trained
+    return losses.get(last, LOG[10])  # the first loss if nothing was trained

@@ -1,8 +1,8 @@
-"""What a call of a submission gets: its arguments and the files in its folder, both from JSON.
+"""Make the inputs of a call, its arguments and the files in its folder, from JSON.
 
     build({"array": [1, 2]}), build({"linear": [0.5, -1]}), build(10)
 
-The child imports this; nothing in it knows what should come out.
+The child imports this; nothing in it knows the expected outputs.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import numpy as np
 
 
 def build(value):
-    """An argument from JSON: plain values as they are, others by the one key of an object."""
+    """Return an argument from JSON: a plain value, or made from an object by its only key."""
     if isinstance(value, dict):
         ((kind, content),) = value.items()
         return BUILDERS[kind](content)
@@ -22,7 +22,7 @@ def build(value):
 
 
 class ScriptedDataset:
-    """Stands for the data set: draws what the grader has decided."""
+    """A substitute for the data set: draws the words that the grader has chosen."""
 
     def __init__(self, draws):
         self._draws = draws
@@ -36,13 +36,13 @@ class ScriptedDataset:
 
 
 def made_up_loss(tables):
-    """A loss that is linear in everything: J = a_o . v_c + sum_w (w + 1) b_o . u_w + a draw."""
+    """Return a loss that is linear: J = a_o . v_c + sum_w (w + 1) b_o . u_w + a draw."""
     a, b = np.array(tables["a"]), np.array(tables["b"])
     rows = np.arange(1.0, len(a) + 1)
 
     def lossAndGradient(centerWordVec, outsideWordIdx, outsideVectors, dataset):
         loss = a[outsideWordIdx] @ centerWordVec + rows @ outsideVectors @ b[outsideWordIdx]
-        if isinstance(dataset, ScriptedDataset):  # what it is without is known to the grader
+        if isinstance(dataset, ScriptedDataset):  # the grader knows the loss without a dataset
             loss += dataset.sampleTokenIdx()
         return float(loss), a[outsideWordIdx].copy(), np.outer(rows, b[outsideWordIdx])
 
@@ -50,11 +50,11 @@ def made_up_loss(tables):
 
 
 def objective(f):
-    """An f of x that says what has happened if there is no x."""
+    """Return an f of x that says what has happened if there is no x."""
 
     def of_x(x):
         if x is None:
-            raise TypeError("x is None: is a line with return missing where the step is made?")
+            raise TypeError("x is None: is a return statement missing where the step is made?")
         return f(x)
 
     return of_x
@@ -97,7 +97,7 @@ BUILDERS = {
 
 
 def enter_folder(home, call):
-    """Go to the folder of a call, made if need be, and put there the saves it is to find."""
+    """Make and enter the folder of a call, and write the checkpoints that it should find."""
     folder = os.path.join(home, call.get("folder", ""))
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
@@ -108,17 +108,17 @@ def enter_folder(home, call):
 
 
 def read(name):
-    """The numbers in a save of the submission's, whose pickle is as good as its code."""
+    """Return the numbers in a submission's checkpoint; its pickle is as dangerous as its code."""
     try:
         if name.endswith(".npy"):
             return np.load(name)
         with open(name, "rb") as file:
             return np.array(pickle.load(file)[1])
-    except Exception as error:  # as a broken file leads it to
+    except Exception as error:  # a broken file can raise any error
         return error
 
 
 def get_negative_samples(outsideWordIdx, dataset, K):
-    """The course's function, for a submission that has lost it."""
+    """Draw K words as the course's function does, for a submission that lacks it."""
     draws = (dataset.sampleTokenIdx() for _ in itertools.count())
     return list(itertools.islice((draw for draw in draws if draw != outsideWordIdx), K))

@@ -3,8 +3,8 @@
     python autograder/make_fingerprints.py            # train all runs, 5 minutes
     python autograder/make_fingerprints.py --docs     # write the table of losses in docs/grading.md
 
-The assignment is run with one mistake after the other. Nothing of it is taken from `word2vec.py` or
-`sgd.py`, so the correct run is an independent check of these too. `pack.py` leaves this file out.
+The assignment is run once for each mistake. No code comes from `word2vec.py` or `sgd.py`, so the
+correct run is also an independent check of these. `pack.py` leaves this file out.
 """
 
 import json
@@ -46,7 +46,7 @@ class Terms(NamedTuple):
     outside: np.ndarray
 
     def times(self, weight):
-        """All three, multiplied."""
+        """Return all three, multiplied."""
         return Terms(*(weight * term for term in self))
 
 
@@ -129,14 +129,14 @@ class Run:
 
 
 def new_corpus(encoding="utf-8"):
-    """The sentences as someone reads them who opens the file in this encoding."""
+    """Return the sentences as someone reads them who opens the file in this encoding."""
     with open(SST_FOLDER / "datasetSentences.txt", encoding=encoding) as file:
         next(file)
         return Corpus([line.lower().split()[1:] for line in file])
 
 
 def start_vectors(n_words):
-    """The (2V, D) array of the assignment before the first iteration; seeds both generators."""
+    """Return the assignment's array (2V, D) before the first iteration; seeds both generators."""
     random.seed(31415)
     np.random.seed(9265)
     center = (np.random.rand(n_words, 10) - 0.5) / 10
@@ -192,13 +192,13 @@ def make():
 
 
 def at_saves(log):
-    """The losses at the saves."""
+    """Return the losses at the checkpoints."""
     return {i: loss for i, loss in log.items() if i % SAVE_EVERY == 0}
 
 
 # ------------------------------------------------------------------------------ the table of docs
 def loss_table():
-    """The printed losses of all runs as a table in Markdown, the final one first."""
+    """Return the printed losses of all runs as a table in Markdown, the final one first."""
     saves = range(SAVE_EVERY, ITERATIONS, SAVE_EVERY)
     lines = ["| run | 40000 | " + " | ".join(map(str, saves)) + " |", "|---|" + "---:|" * 8]
     for runs, whose in ((load()["losses"], ""), (load()["own_losses"], ", own loss")):
@@ -209,7 +209,7 @@ def loss_table():
 
 
 def with_table(text):
-    """The text of docs/grading.md with the table of today between its two comments."""
+    """Return the text of docs/grading.md with the table of today between its two comments."""
     return re.sub(f"(?<={TABLE_BEGIN}).*(?={TABLE_END})", loss_table(), text, flags=re.DOTALL)
 
 

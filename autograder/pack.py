@@ -5,9 +5,9 @@
     python autograder/pack.py --points 12,4,2 --strict-run      # options of `python autograder`
     python autograder/pack.py --output FILE.zip
 
-It holds setup.sh and run_autograder at its root, the grader, common/, utils/, and training/, which
-draws the windows that the loss of a run is computed on. Not in it are word2vec.py and sgd.py, which
-the grader does not need, and make_fingerprints.py.
+It contains setup.sh and run_autograder at its root, the grader, common/, utils/, and training/,
+which draws the windows for the loss of a run. It does not contain make_fingerprints.py, or
+word2vec.py and sgd.py, which the grader does not need.
 """
 
 import argparse
@@ -28,9 +28,9 @@ AT_THE_ROOT = ("setup.sh", "run_autograder")
 
 
 def contents(data=None, options=""):
-    """Name in the pack -> bytes, sorted by name.
+    """Return name in the pack -> bytes, sorted by name.
 
-    `data` is the path of the treebank's archive, `options` are those of the grader.
+    `data` is the path of the treebank's archive, `options` are the grader's options.
     """
     paths = [p for p in HERE.iterdir() if p.suffix in (".py", ".json", ".ini", ".txt")]
     for folder in ("common", "training", "training/fast", "utils"):
@@ -47,7 +47,7 @@ def contents(data=None, options=""):
 
 
 def pack(output, data=None, options=""):
-    """Write the pack in one step; the names in it."""
+    """Write the pack in one step, and return the names in it."""
     files = contents(data, options)
     check_writable(output)
     with replacing(output) as file, zipfile.ZipFile(file, "w") as archive:

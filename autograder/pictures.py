@@ -1,4 +1,4 @@
-"""Whether bytes are a PNG picture that can be shown: Pillow reads them, in the sandbox.
+"""Check that bytes are a readable PNG picture: Pillow reads them, in the sandbox.
 
     width, height = png_size(content)
 
@@ -14,15 +14,15 @@ SMALLEST, LARGEST = 16, 10_000  # pixels, of width and height
 
 
 class NoPicture(ValueError):
-    """Bytes that are no PNG picture; the message says why."""
+    """The bytes are not a PNG picture; the message says why."""
 
 
 def png_size(content, sandbox=None):
-    """Width and height in pixels; raises `NoPicture`."""
+    """Return width and height in pixels; raises `NoPicture`."""
     from autograder.sandbox import Sandbox
 
     if not content.startswith(SIGNATURE):
-        raise NoPicture("it does not begin as one")
+        raise NoPicture("it does not begin like one")
     itself = {"pictures.py": Path(__file__).read_bytes()}
     call = {"args": [base64.b64encode(content).decode("ascii")], "kwargs": {}}
     outcome = (sandbox or Sandbox()).run(itself, "pictures", "read_png", [call])
@@ -31,12 +31,12 @@ def png_size(content, sandbox=None):
         raise NoPicture(f"Pillow cannot read it: {event['error']['text']}")
     width, height = (int(output["data"][0]) for output in event["outputs"])
     if not SMALLEST <= min(width, height) <= max(width, height) <= LARGEST:
-        raise NoPicture(f"{width} x {height} pixels show nothing, or are too many")
+        raise NoPicture(f"{width} x {height} pixels are too few or too many")
     return width, height
 
 
 def read_png(encoded):
-    """Width and height of a picture, in base64; raises what Pillow does if it is broken."""
+    """Return width and height of a picture, in base64; raises what Pillow does if it is broken."""
     from PIL import Image
 
     content = base64.b64decode(encoded)

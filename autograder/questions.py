@@ -1,4 +1,4 @@
-"""What questions.ini holds: the questions and their items, the hints, and the sentences."""
+"""Read questions.ini: the questions and their items, the hints, and the sentences."""
 
 import argparse
 import configparser
@@ -26,15 +26,15 @@ class Question(NamedTuple):
     """Some items that are graded together."""
 
     name: str  # as the command line has it
-    file: str  # that the submission's function is in; "" if it is about no function
+    file: str  # the file with the submission's function; "" without a function
     function: str
-    rests_on: list  # of the names of other questions
+    rests_on: list  # names of other questions
     items: list
 
 
 @functools.cache
 def load():
-    """The content of questions.ini, a `configparser.ConfigParser`; raises `UserError`."""
+    """Return the content of questions.ini, a `configparser.ConfigParser`; raises `UserError`."""
     parser = configparser.RawConfigParser(delimiters=("=>",), empty_lines_in_values=False)
     parser.optionxform = str  # formulas keep their capitals
     try:
@@ -45,7 +45,7 @@ def load():
 
 
 def read(section):
-    """Key -> text of a section; raises `UserError`."""
+    """Return key -> text of a section; raises `UserError`."""
     if section not in load():
         raise UserError(f"{FILE.name} has no section [{section}]")
     return load()[section]
@@ -53,7 +53,7 @@ def read(section):
 
 @functools.cache
 def questions():
-    """Name -> `Question`, in the order of the file; raises `UserError`."""
+    """Return name -> `Question`, in the order of the file; raises `UserError`."""
     sections = {
         section.removeprefix("question "): load()[section]
         for section in load().sections()
@@ -63,7 +63,7 @@ def questions():
 
 
 def read_question(name, section, names):
-    """The `Question` in a section; it rests only on those that there are."""
+    """Return the `Question` in a section; it rests only on those that there are."""
     file, _, function = section.get("function", "").partition(" ")
     decides = section.get("decides the run", "").split()
     items = []
@@ -82,18 +82,18 @@ def read_question(name, section, names):
 
 
 def parts():
-    """Letter -> title of each part of the assignment."""
+    """Return letter -> title of each part of the assignment."""
     return dict(read("parts"))
 
 
 def points():
-    """Letter -> points of each part of the assignment."""
+    """Return letter -> points of each part of the assignment."""
     items = [item for question in questions().values() for item in question.items]
     return {p: sum(i.points for i in items if i.number.startswith(f"{p}.")) for p in parts()}
 
 
 def points_of_parts(string):
-    """Points by part, from "12,4,2"."""
+    """Return points by part, from "12,4,2"."""
     try:
         values = [float(value) for value in string.split(",")]
     except ValueError:
@@ -104,7 +104,7 @@ def points_of_parts(string):
 
 
 def say(key, section="sentences", **values):
-    """A sentence, with these values filled in."""
+    """Return a sentence, with these values filled in."""
     try:
         return " ".join(read(section)[key].split()).format(**values)
     except (KeyError, IndexError, ValueError) as error:
@@ -112,7 +112,7 @@ def say(key, section="sentences", **values):
 
 
 def formulas(section):
-    """Pairs of a hint and a function that gives the value of its formula for some names."""
+    """Return pairs of a hint and a function that gives the value of its formula for some names."""
     return [
         (" ".join(hint.split()), functools.partial(value_of, section, formula))
         for formula, hint in read(section).items()
@@ -120,14 +120,14 @@ def formulas(section):
 
 
 def value_of(section, formula, **names):
-    """The value of a formula; raises `UserError`."""
+    """Return the value of a formula; raises `UserError`."""
     try:
-        with np.errstate(all="ignore"):  # such as exp of the scores, which may overflow
+        with np.errstate(all="ignore"):  # for example, exp of the scores may overflow
             return eval(formula, {"np": np, **names})  # our own file, not a submission's
     except Exception as error:
         raise UserError(f"{FILE.name}, [{section}]: {formula} raises {error!r}") from error
 
 
 def evaluate(section, **names):
-    """Pairs of a hint and the value of its formula."""
+    """Return pairs of a hint and the value of its formula."""
     return [(hint, formula(**names)) for hint, formula in formulas(section)]

@@ -1,4 +1,4 @@
-"""The results of a grading as a table, and as the results.json that Gradescope reads."""
+"""Show the results of a grading as a table, and as the results.json that Gradescope reads."""
 
 import json
 import textwrap
@@ -12,7 +12,7 @@ WIDTH = 100  # characters of a line of the table
 
 
 class Row(NamedTuple):
-    """One line of the table: what was asked, and what it has earned."""
+    """One line of the table: an item, and the points that it has earned."""
 
     question: str  # as the command line names it
     number: str  # "a.1": the part of the assignment, and a count in it
@@ -21,16 +21,16 @@ class Row(NamedTuple):
     most: float
     lines: list  # of `checking.Line`: what was expected, got and so on
     why: str = ""  # it lost points, in short
-    begun: bool = True  # False if there is nothing yet to be graded
+    begun: bool = True  # False if there is nothing to grade yet
     graded: bool = True  # False if it could not be graded here
-    see: str = ""  # the number of the row that has said it already
+    see: str = ""  # the number of the row that already says it
 
     def passed(self):
-        """Whether it has earned all its points."""
+        """Return whether it has earned all its points."""
         return self.points == self.most and not self.why
 
     def mark(self):
-        """A word for the table."""
+        """Return a word for the table."""
         if not self.graded:
             return "?"
         if not self.begun:
@@ -40,10 +40,10 @@ class Row(NamedTuple):
 
 @dataclass
 class Grading:
-    """All that is known in the end."""
+    """The results of grading one submission."""
 
     header: list  # lines above the table
-    points: dict = field(default_factory=dict)  # of each part in all, graded or not
+    points: dict = field(default_factory=dict)  # total of each part, graded or not
     rows: list = field(default_factory=list)
     notes: list = field(default_factory=list)  # on the archive, for the header too
     remarks: list = field(default_factory=list)  # that cost nothing
@@ -51,11 +51,11 @@ class Grading:
     printed: dict = field(default_factory=dict)  # question -> what the submission printed
 
     def part(self, part):
-        """The rows of a part of the assignment."""
+        """Return the rows of a part of the assignment."""
         return [row for row in self.rows if row.number.startswith(f"{part}.")]
 
     def worth(self, points):
-        """The same with other points for the parts, such as {"a": 12, "b": 4, "c": 2}."""
+        """Return the same with other points for the parts, such as {"a": 12, "b": 4, "c": 2}."""
         rows = []
         for row in self.rows:
             part = row.number.partition(".")[0]
@@ -64,26 +64,26 @@ class Grading:
         return replace(self, rows=rows, points=points)
 
     def is_complete(self, part):
-        """Whether a part has earned all that it could."""
+        """Return whether a part has earned all its points."""
         return total(self.part(part)) == round(self.points[part], 4)
 
     def reasons(self):
-        """Why points were lost, or should perhaps be, in short."""
+        """Return in short why points were lost, or perhaps should be."""
         return list(dict.fromkeys([*(row.why for row in self.rows if row.why), *self.doubts]))
 
 
 def total(rows):
-    """The points of some rows, rounded to hide floating-point noise."""
+    """Return the points of some rows, rounded to hide floating-point noise."""
     return round(sum(row.points for row in rows), 4)
 
 
 def most(rows):
-    """The points that could be had for some rows."""
+    """Return the highest possible points of some rows."""
     return round(sum(row.most for row in rows), 4)
 
 
 def table(grading):
-    """The grading as text for a student."""
+    """Return the grading as text for a student."""
     lines = [*map(wrapped, [*grading.header, *grading.notes]), ""]
     for part, title in parts().items():
         rows = grading.part(part)
@@ -97,13 +97,13 @@ def table(grading):
             lines += [textwrap.indent(text_of(line, WIDTH - 9), " " * 9) for line in row.lines]
         lines += [*what_next(grading, part), ""]
     lines += [wrapped(doubt) for doubt in grading.doubts]
-    lines += [wrapped(f"Remark (costs nothing): {remark}") for remark in grading.remarks]
+    lines += [wrapped(f"Remark (costs no points): {remark}") for remark in grading.remarks]
     lines.append(f"{'total':<60}{total(grading.rows):>4g} / {most(grading.rows):g}")
     return "\n".join(lines)
 
 
 def what_next(grading, part):
-    """A line if a part is complete and the one after it is not."""
+    """Return a line if a part is complete and the one after it is not."""
     following = dict(zip(parts(), list(parts())[1:])).get(part)
     if part in load()["next"] and grading.is_complete(part) and not grading.is_complete(following):
         return [f"  {say(part, 'next')}"]
@@ -111,19 +111,19 @@ def what_next(grading, part):
 
 
 def text_of(line, width=10_000):
-    """A labelled line; what follows a line end, or does not fit, stands under its text."""
+    """Return a line with its label; further lines are indented below its text."""
     label = f"{line.label:<9} " if line.label else ""
     pieces = [wrapped(piece, width - len(label)) for piece in line.text.split("\n")]
     return label + "\n".join(pieces).replace("\n", "\n" + " " * len(label))
 
 
 def wrapped(line, width=WIDTH):
-    """A long line as several."""
+    """Break a long line into several."""
     return textwrap.fill(line, width) if len(line) > width else line
 
 
 def as_json(grading, seconds, seed, wall):
-    """The grading in Gradescope's schema."""
+    """Return the grading in Gradescope's schema."""
     tests = [
         {
             "score": row.points,
@@ -153,12 +153,12 @@ def as_json(grading, seconds, seed, wall):
 
 
 def failure(message):
-    """results.json for when the grader itself has failed."""
-    line = f"The grader itself failed, please tell your instructor: {message}"
+    """Return the results.json for a failure of the grader itself."""
+    line = f"The grader itself failed; please tell your instructor: {message}"
     return as_json(Grading([line]), 0, "", "")
 
 
 def write(path, results):
-    """Write results.json in one step: whoever reads it finds it whole."""
+    """Write results.json in one step, so that it is never read half written."""
     with replacing(path, "w", encoding="utf-8") as file:
         file.write(json.dumps(results, indent=1, allow_nan=False) + "\n")

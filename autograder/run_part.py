@@ -1,9 +1,9 @@
-"""The run: whether the final parameters are what 40,000 iterations should lead to.
+"""Grade the run: check whether the final parameters can come from 40,000 iterations.
 
-Nothing of the submission is executed. The .npy header is validated before the data is read. The
-loss of the parameters is computed on new windows of the real data, and they are compared with the
-fingerprints of known runs. Points go to what a run can have left behind: vectors of its shape, in
-all of its dimensions, and trained.
+No submitted code is executed. The .npy header is validated before the data is read. The loss of the
+parameters is computed on new windows of the real data, and they are compared with the fingerprints
+of known runs. The parameters earn points if a run can have produced them: they have its shape, use
+all of its dimensions, and are trained.
 """
 
 import io
@@ -23,17 +23,17 @@ from training.fast.sampler import BulkSampler
 from utils.get_datasets import SST_FOLDER, DatasetError, ensure_dataset, find_dataset
 from utils.treebank import StanfordSentiment
 
-WINDOWS = 20_000  # for the loss; its standard error is then 0.04, and that of a correct run 9.53
-GOOD_LOSS, FAIR_LOSS = 10.2, 12.0  # "around or below 10", all points; trained, but not well, half
+WINDOWS = 20_000  # for the loss; its standard error is then 0.04, and a correct run has 9.53
+GOOD_LOSS, FAIR_LOSS = 10.2, 12.0  # up to here all points ("around or below 10"), or half of them
 REPEATS = 3  # of the corpus when it is subsampled: enough for a sample
 SHAPE = (2 * fingerprints.V, fingerprints.D)
-MOST = 1_000_000  # no number in the vectors of a run is as large
+MOST = 1_000_000  # larger than any number in the vectors of a run
 STAND_IN = 18_951  # words of the Rotten Tomatoes snippets, which get_datasets falls back on
 OTHER_VOCABULARIES = {
     19_538: "SST read in an East Asian encoding with errors ignored",
     19_534: "SST read as ASCII with errors ignored",
 }
-DIVERGED = "the run diverged. The step added, or a sign lost in the negatives' sigmoid, does that."
+DIVERGED = "the run diverged. Is the step added, or a sign missing in the negatives' sigmoid?"
 NO_RUN = f"no run yet: python run.py makes {PARAMS}"
 
 
@@ -46,11 +46,10 @@ class UnusableParams(UserError):
 
 
 def grade_run(files, seed, sandbox=None, wrong=(), strict=False):
-    """The `Row`s of the run, remarks that cost nothing, and doubts about where it comes from.
+    """Return the `Row`s of the run, remarks that cost no points, and doubts about its origin.
 
-    `wrong` has the numbers of the items in which the submitted code is wrong in such a way that
-    the vectors of the run must be wrong too. If `strict`, vectors that the submitted code cannot
-    have made earn nothing.
+    `wrong` has the numbers of the wrong items that make the vectors of the run wrong, too. If
+    `strict`, vectors that the submitted code cannot have made earn nothing.
     """
     rows, known, remarks = grade_params(files, seed)
     if known not in (None, fingerprints.PUBLISHED):
@@ -63,23 +62,24 @@ def grade_run(files, seed, sandbox=None, wrong=(), strict=False):
 
 
 def doubts_about(known, wrong):
-    """At most one sentence on why the submitted code cannot have made the vectors of a run."""
+    """Return at most one sentence on why the submitted code cannot have made these vectors."""
     part = fingerprints.WRONG_PART.get(known)
     if known in (None, "not trained"):
         return []
     if part and not any(number.startswith(part) for number in wrong):
-        return [f'The vectors cannot come from this code: it does not make the mistake "{known}".']
+        return [f'These vectors cannot come from this code, which has no mistake "{known}".']
     right = () if part else ("a", "b") if known == fingerprints.PUBLISHED else ("a",)
     impossible = ", ".join(number for number in wrong if number.startswith(right))
     if right and impossible:
         return [
-            f"The vectors cannot come from this code: they are right, it is not ({impossible})."
+            f"These vectors cannot come from this code: they are right, but it is wrong "
+            f"({impossible})."
         ]
     return []
 
 
 def row(number, share, text, why="", **more):
-    """A `Row` of the run, which earns a share of its points."""
+    """Return a `Row` of the run, which earns a share of its points."""
     item = {item.number: item for item in questions()["run"].items}[number]
     why = "" if share == 1 else why or text
     return Row(
@@ -88,13 +88,13 @@ def row(number, share, text, why="", **more):
 
 
 def both(text, why="", **more):
-    """The `Row`s of parameters that cannot earn anything, which only the first explains."""
+    """Return the `Row`s of parameters that earn nothing; only the first one says why."""
     rows = [row(number, 0, text, why, **more) for number in ("c.1", "c.2")]
     return [rows[0], rows[1]._replace(lines=[], see="c.1")]
 
 
 def grade_params(files, seed):
-    """The `Row`s of the parameters and of their loss, the name of the run or None, and remarks."""
+    """Return the `Row`s of the parameters and their loss, the run's name or None, remarks."""
     if PARAMS not in files:
         return both(NO_RUN, "no run", begun=False), None, []
     try:
@@ -105,7 +105,7 @@ def grade_params(files, seed):
     known = fingerprints.recognise(params)
     loss_row = grade_loss(params, known, seed)
     if known == fingerprints.PUBLISHED and not loss_row.passed():
-        known = None  # made to have its projections
+        known = None  # forged to have the same projections
     trained = loss_row.points or known not in (None, "not trained") or not loss_row.graded
     text, remarks = f"{params.dtype} {params.shape}, V = {len(params) // 2:,}", []
     if known:
@@ -114,33 +114,33 @@ def grade_params(files, seed):
         text += "\nNot the vectors of any known run, and not trained."
     if loss_row.points and not known:
         remarks.append(
-            "the loss is within bounds, but the vectors match no known run. A loss by itself shows "
-            "little: vectors that know nothing but word frequencies reach 9.24."
+            "the loss is good, but the vectors match no known run. A loss alone shows little: "
+            "vectors that only know word frequencies reach 9.24."
         )
     why = f'the run is "{known}"' if known else "the vectors are not trained"
     return [row("c.1", bool(trained), text, why), loss_row], known, remarks
 
 
 def read_params(files):
-    """The array in saved_params_40000.npy; raises `UnusableParams`."""
+    """Return the array in saved_params_40000.npy; raises `UnusableParams`."""
     file = io.BytesIO(files[PARAMS])
     try:
         np.lib.format.read_magic(file)  # np.save writes version 1.0 of the format
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    except Exception as error:  # numpy raises whatever a broken header leads it to
-        raise UnusableParams(f"{PARAMS} is not a file that np.save makes") from error
+    except Exception as error:  # NumPy raises all kinds of errors for a broken header
+        raise UnusableParams(f"{PARAMS} was not written by np.save") from error
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         raise UnusableParams(f"{PARAMS} holds {dtype}, not floats of 32 or 64 bits")
     if len(shape) != 2 or not all(type(n) is int and n > 0 for n in shape) or shape[0] % 2:
         raise UnusableParams(f"{PARAMS} has shape {shape}; it must be (2V, D), here {SHAPE}")
     data = file.read()
     if len(data) != shape[0] * shape[1] * dtype.itemsize:
-        raise UnusableParams(f"{PARAMS} is cut off, or longer than its header says")
+        raise UnusableParams(f"{PARAMS} is shorter or longer than its header says")
     params = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     bad = np.argwhere(~(np.abs(params) <= MOST))
     if len(bad):
-        what = f"nan, infinity or more than {MOST:,}, first in row {bad[0][0]}"
-        raise UnusableParams(f"{PARAMS} holds {what}: {DIVERGED}")
+        what = f"NaN, infinity or numbers above {MOST:,}, first in row {bad[0][0]}"
+        raise UnusableParams(f"{PARAMS} contains {what}: {DIVERGED}")
     return params
 
 
@@ -157,28 +157,28 @@ def check_form(params):
     if params.shape != SHAPE:
         whose = OTHER_VOCABULARIES.get(n_words)
         raise UnusableParams(
-            f"{PARAMS} has shape {params.shape}; the run of the assignment leaves {SHAPE}: "
+            f"{PARAMS} has shape {params.shape}; the assignment's run has {SHAPE}: "
             f"{fingerprints.V:,} words, {fingerprints.D} dimensions"
-            + (f". {n_words:,} is the vocabulary of {whose}" if whose else "")
-            + ". Train on the data of the assignment (sh get_datasets.sh), with all of its words."
+            + (f". {n_words:,} words are the vocabulary of {whose}" if whose else "")
+            + ". Train on the assignment's data (sh get_datasets.sh), with all of its words."
         )
     for half, name in ((params[:n_words], "centre"), (params[n_words:], "outside")):
         rank = np.linalg.matrix_rank(half)
         if rank < fingerprints.D:
             raise UnusableParams(
-                f"The {name} vectors lie in {rank} of {fingerprints.D} dimensions; "
-                "no run leaves them so, since it begins with random vectors."
+                f"The {name} vectors use only {rank} of {fingerprints.D} dimensions. "
+                "A run begins with random vectors, so it uses all of them."
             )
 
 
 def grade_loss(params, known, seed):
-    """The `Row` of the loss."""
+    """Return the `Row` of the loss."""
     try:
         corpus = load_corpus()
     except UserError as error:
         if known:
             loss = fingerprints.last_loss(known)
-            text = f"This run is known to print a loss of {loss:.2f} (not computed here: {error})."
+            text = f"This known run prints a loss of {loss:.2f} (not computed here: {error})."
             return row("c.2", share_for(loss), text)
         text = f"NOT GRADED: the data set needed to compute the loss is missing: {error}"
         return row("c.2", 0, text, graded=False)
@@ -193,14 +193,14 @@ def grade_loss(params, known, seed):
 
 
 def share_for(loss):
-    """The share of the points that a loss earns."""
+    """Return the share of the points that a loss earns."""
     return 1 if loss <= GOOD_LOSS else 0.5 if loss <= FAIR_LOSS else 0
 
 
 def load_corpus():
-    """The treebank, fetched if need be; raises `DatasetError` or `CorpusError`."""
+    """Return the treebank, fetched if necessary; raises `DatasetError` or `CorpusError`."""
     if find_dataset() != SST_FOLDER and ensure_dataset(log=lambda line: None) != SST_FOLDER:
-        raise DatasetError("there is only a stand-in here; for the treebank: sh get_datasets.sh")
+        raise DatasetError("only the stand-in is here; for the treebank: sh get_datasets.sh")
     return StanfordSentiment(SST_FOLDER, repeats=REPEATS)
 
 
@@ -223,7 +223,7 @@ def window_loss(params, corpus, seed, n_windows=WINDOWS):
 
 
 def grade_picture(files, sandbox=None):
-    """The `Row` of the picture: a PNG that can be shown."""
+    """Return the `Row` of the picture: a PNG that can be shown."""
     pictures = sorted(name for name in files if name.endswith(".png"))
     name = "word_vectors.png" if "word_vectors.png" in pictures else next(iter(pictures), None)
     if name is None:

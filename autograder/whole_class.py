@@ -1,4 +1,4 @@
-"""Grade a class: each submission by a process of its own, two at a time; a CSV with a row each.
+"""Grade a class: each submission in a separate process, two at a time; a CSV with a row for each.
 
 A crash in one submission does not affect the others; its row reports it.
 """
@@ -19,21 +19,21 @@ from autograder.checking import clean
 from common.files import replacing
 
 AT_A_TIME = 2
-LONGEST = 3600  # seconds for a submission; each function has its own limit besides
-PATIENCE = 60  # seconds for a grader to end what it has started
-# What a teacher keeps beside the submissions, or a learning platform adds to them.
+LONGEST = 3600  # seconds for a submission; each function also has its own limit
+PATIENCE = 60  # seconds for a grader to end the processes it has started
+# Files that a teacher keeps next to the submissions, or that a learning platform adds.
 DOCUMENTS = {".csv", ".html", ".json", ".log", ".md", ".pdf", ".txt", ".yml", ".yaml"}
 
 
 class Submission(NamedTuple):
-    """A row of the CSV before it is graded; one without a path is no submission."""
+    """A row of the CSV before it is graded; without a path, it is not a submission."""
 
     name: str
     path: Path | None
 
 
 class Grade(NamedTuple):
-    """What is known of a submission in the end."""
+    """The result of grading a submission."""
 
     points: dict  # question -> points; empty if it could not be graded
     total: float | None
@@ -44,24 +44,24 @@ class Grade(NamedTuple):
     extra: dict = {}  # the seed and the wall
 
 
-# --------------------------------------------------------------------------- where submissions lie
+# --------------------------------------------------------------------------- finding submissions
 def is_class(folder):
-    """Whether a folder seems to hold several submissions, and is none itself."""
+    """Return whether a folder contains several submissions, and is not one itself."""
     return folder.is_dir() and not is_one(folder) and holds_several(folder)
 
 
 def holds_several(folder):
-    """Whether there are zips or several folders with submissions in a folder."""
+    """Return whether there are zips or several folders with submissions in a folder."""
     children = visible(folder)
     several = sum(holds_submission(child) for child in children if child.is_dir()) > 1
     return several or any(map(is_zip, children))
 
 
 def find_submissions(paths):
-    """The `Submission`s that some paths stand for, and the names of files that are left out.
+    """Return the `Submission`s that some paths stand for, and the names of files that are left out.
 
-    The only path there is, and every other one that looks like it, is the folder of a class: a
-    zip or a folder in it is a submission (Canvas, Gradescope), so is a zip in a folder (Moodle).
+    A path is the folder of a class if it is the only one or looks like one. In it, every zip or
+    folder is a submission (Canvas, Gradescope), and so is a zip in a folder (Moodle).
     """
     found, left_out = [], []
     for path in paths:
@@ -87,32 +87,32 @@ def find_submissions(paths):
 
 
 def visible(folder):
-    """What is in a folder, sorted, without what macOS and Python leave there."""
+    """Return what is in a folder, sorted, without what macOS and Python leave there."""
     try:
         return sorted(path for path in folder.iterdir() if not is_clutter(Path(path.name)))
-    except OSError:  # Whoever grades it will be told why.
+    except OSError:  # Grading it will report the error.
         return []
 
 
 def is_zip(path):
-    """Whether a path is a zip archive by its name."""
+    """Return whether a path is a zip archive by its name."""
     return path.suffix.lower() == ".zip" and not path.is_dir()
 
 
 def is_one(folder):
-    """Whether a folder is a submission, by a file in it that is asked for."""
+    """Return whether a folder is a submission, by a file in it that is asked for."""
     return any((folder / name).is_file() for name in WANTED)
 
 
 def holds_submission(folder):
-    """Whether there is a zip or a file that is asked for in a folder, or not far below it."""
+    """Return whether a folder, or a folder in it, contains a zip or a wanted file."""
     found = (path for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth))
     return any(is_zip(path) or path.name in WANTED for path in found if not is_clutter(path))
 
 
 # ------------------------------------------------------------------------------------- the grading
 def grade_all(submissions, command, questions, csv_file=None, feedback=None, longest=LONGEST):
-    """Grade all by a command, tell each in a line, write the CSV; the exit status.
+    """Grade all with a command, print a line for each, write the CSV; returns the exit status.
 
     `feedback` is a folder for a text about each. If the grading is interrupted, both have what was
     graded by then.
@@ -146,9 +146,9 @@ def grade_all(submissions, command, questions, csv_file=None, feedback=None, lon
 
 
 def grade_one(submission, command, running, stopped, longest):
-    """The `Grade` of one submission.
+    """Return the `Grade` of one submission.
 
-    `running` has the processes that are under way; once it has been `stopped`, none may begin.
+    `running` has the running processes; after `stopped` is set, none may begin.
     """
     if submission.path is None:
         return not_graded("neither a zip archive nor a folder")
@@ -174,7 +174,7 @@ def grade_one(submission, command, running, stopped, longest):
 
 
 def end(process):
-    """Have a grader end what it has started, and itself; or kill it."""
+    """Ask a grader to end itself and its processes; kill it if it does not."""
     process.terminate()
     try:
         process.wait(PATIENCE)
@@ -183,12 +183,12 @@ def end(process):
 
 
 def not_graded(why):
-    """The `Grade` of what could not be graded."""
+    """Return the `Grade` of a submission that could not be graded."""
     return Grade({}, None, 0, f"NOT GRADED: {why}", complete=False, text=f"NOT GRADED: {why}")
 
 
 def grade_from(results, table):
-    """The `Grade` in the content of a results.json, and in the table that was printed."""
+    """Return the `Grade` in the content of a results.json, and in the table that was printed."""
     tests, extra = results["tests"], results["extra_data"]
     if not tests:
         return not_graded(" ".join(results["output"].splitlines()))
@@ -215,7 +215,7 @@ def write_feedback(folder, i, submissions, grade):
 
 
 def write_csv(path, rows, questions):
-    """Write (name, `Grade`) pairs as a table, whole or not at all."""
+    """Write (name, `Grade`) pairs as a table, completely or not at all."""
     with replacing(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["submission", *questions, "total", "seed", "wall", "remark"])
@@ -227,5 +227,5 @@ def write_csv(path, rows, questions):
 
 
 def harmless(cell):
-    """A text that no spreadsheet takes for a formula."""
+    """Return a text that no spreadsheet will read as a formula."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -4,8 +4,8 @@
     sgd(f, x0, step, iterations, progress=recorder)
     save_animation("vectors.gif", groups, recorder, "A title")
 
-It shows the finished picture first, which is what a preview of the file shows, then plays the
-training once and stops at that picture again.
+It begins with the finished picture, so that a preview of the file shows it, then plays the training
+once and stops at that picture.
 """
 
 import numpy as np
@@ -16,16 +16,16 @@ from common.files import replacing
 from common.labels import overlap
 from common.plot import add_legend, draw_words, fit, own_settings, width_of
 
-FRAMES = 75  # at most one more
-SECONDS, LONGEST, PREVIEW = 4.5, 0.25, 1.0  # all frames together; one frame; the picture before
+FRAMES = 75  # there is at most one more
+SECONDS, LONGEST, PREVIEW = 4.5, 0.25, 1.0  # all frames together; one frame; the first picture
 DPI = 80
 
 
 class Recorder:
-    """Keeps rows of the parameters at about equally spaced iterations, as `progress` of `sgd`.
+    """Keeps rows of the parameters at about equally spaced iterations; a `progress` for `sgd`.
 
-    `iterations` and `losses` (smoothed) have a number and `vectors` a matrix (rows, D) for each
-    frame. A resumed run has frames from where it was resumed.
+    For each frame, `iterations` and `losses` (smoothed) have a number and `vectors` a matrix
+    (rows, D). A resumed run only has frames from where it was resumed.
     """
 
     def __init__(self, rows, last):
@@ -42,13 +42,13 @@ class Recorder:
             self.vectors.append(progress.params[self._rows].astype(np.float64))
 
     def reorder(self, order):
-        """Take the rows in another order."""
+        """Put the rows into another order."""
         self.vectors = [vectors[order] for vectors in self.vectors]
 
 
 @own_settings()
 def save_animation(path, groups, recorder, title):
-    """Save what was recorded as a GIF; `groups` has the words of the rows, as in `save_word_plot`.
+    """Save the recording as a GIF; `groups` has the words of the rows, as in `save_word_plot`.
 
     The axes are the singular directions of the last vectors, so they stay where they are.
     """
@@ -62,7 +62,7 @@ def save_animation(path, groups, recorder, title):
 
 
 def frames(groups, recorder, title):
-    """Yield the pictures, as images of Pillow; of labels that would overlap, the first is shown."""
+    """Yield the pictures as Pillow images; a label that would cover an earlier one is hidden."""
     picture = draw_words(groups, recorder.vectors[-1], title)
     axes, canvas = picture.axes, picture.axes.figure.canvas
     axes.figure.set_dpi(DPI)

@@ -1,4 +1,4 @@
-"""Numbers of the assignment that several modules need.
+"""The assignment's constants that several modules need.
 
 word2vec.py and sgd.py also work alone, in the course's scaffold, so they have their own copies.
 """

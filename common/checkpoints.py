@@ -1,7 +1,7 @@
 """The files that a run writes into its folder, without `sgd.py`, which may be somebody else's.
 
-Checkpoints have the assignment's names. `words.txt`, `counts.txt` and `losses.tsv` beside them say
-what the rows of the vectors stand for, how often each word occurs, and how the training went.
+Checkpoints have the assignment's names. `words.txt`, `counts.txt` and `losses.tsv` next to them say
+which word each row belongs to, how often each word occurs, and how the training went.
 """
 
 import json
@@ -18,26 +18,26 @@ from common.progress import duration
 from common.stopping import UserError
 
 WORDS, COUNTS, LOSSES = "words.txt", "counts.txt", "losses.tsv"
-SETTINGS = "saved_settings.json"  # beside the checkpoints of an sgd.py that keeps no settings
+SETTINGS = "saved_settings.json"  # only for an sgd.py whose checkpoints contain no settings
 UNKNOWN = "UNK"  # the last word
 PARAMS = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
-NAME = re.compile(  # of these files, and of what a killed run leaves of them
+NAME = re.compile(  # matches these files, and the temporary files that a killed run leaves
     rf"({PARAMS.pattern}|saved_state_[1-9][0-9]*\.pickle|{re.escape(SETTINGS)}"
     rf"|{re.escape(WORDS)}|{re.escape(COUNTS)}|{re.escape(LOSSES)})(\.[0-9a-f]{{8}})?(\.tmp)?"
 )
 
 
 class CheckpointsInTheWay(UserError):
-    """The checkpoints in a folder are of another run, or none of them can be used."""
+    """The checkpoints in a folder come from another run, or none of them can be used."""
 
 
 def params_file(folder, iteration):
-    """Return where the parameters of an iteration are saved."""
+    """Return the path of the parameters of an iteration."""
     return Path(folder) / f"saved_params_{iteration}.npy"
 
 
 def state_file(folder, iteration):
-    """Return where the state of `random` after an iteration is saved."""
+    """Return the path of the state of `random` after an iteration."""
     return Path(folder) / f"saved_state_{iteration}.pickle"
 
 
@@ -53,10 +53,10 @@ def newest(folder, most=float("inf")):
 
 
 def seconds_to_make(folder):
-    """Return about how many seconds the checkpoints in a folder took; None if one cannot tell.
+    """Return about how many seconds the checkpoints in a folder took; None if unknown.
 
-    By the times of the files and the usual pace between two of them, so that a night in which the
-    run was stopped does not count. Copies may have nothing but the time of the copying.
+    It uses the files' times and the usual pace between two of them, so that a night in which the
+    run was stopped does not count. Copied files may only have the time of the copying.
     """
     iterations = saved_iterations(folder)
     times = [params_file(folder, n).stat().st_mtime for n in iterations]
@@ -75,12 +75,12 @@ def describe(folder):
 
 
 def files(folder):
-    """Return all these files in a folder, parameters first: nothing else makes a checkpoint."""
+    """Return all these files in a folder, parameters first: without them there is no checkpoint."""
     return [Path(folder) / name for name in sorted(os.listdir(folder)) if NAME.fullmatch(name)]
 
 
 def remove(folder):
-    """Remove all checkpoints in a folder, with what is beside them."""
+    """Remove all checkpoints in a folder, with the files that describe them."""
     for path in files(folder):
         path.unlink()
 
@@ -103,16 +103,16 @@ def set_aside(folder):
     return aside
 
 
-# ------------------------------------------------------------------------------ beside them
+# ------------------------------------------------------------------------------ words and losses
 class Record:
-    """Writes the words and the losses beside the checkpoints; called with the progress of `sgd`.
+    """Writes the words and the losses next to the checkpoints; a `progress` for `sgd`.
 
-    A resumed run keeps the losses up to where it resumes. Of the checkpoints, the `keep` newest are
-    kept, or all if that is None.
+    A resumed run keeps the losses up to where it resumes. The `keep` newest checkpoints are kept,
+    or all if that is None.
     """
 
     def __init__(self, folder, dataset, iterations, keep=None):
-        self._folder = Path(folder).absolute()  # an sgd.py may run in another one
+        self._folder = Path(folder).absolute()  # the course's sgd.py runs in another directory
         self._dataset, self._iterations, self._keep = dataset, iterations, keep
         self._losses = None
 
@@ -175,9 +175,9 @@ def read_losses(folder):
 
 
 def read_settings(folder):
-    """Return the settings beside checkpoints that keep none, or None if there are none.
+    """Return the settings in the file next to the checkpoints, or None without such a file.
 
-    They are empty, so that no run matches them, if they cannot be read.
+    If it cannot be read, they are empty, so that no run matches them.
     """
     try:
         return dict(json.loads((Path(folder) / SETTINGS).read_text(encoding="utf-8")))
@@ -188,15 +188,15 @@ def read_settings(folder):
 
 
 def check_settings(folder, settings, keep):
-    """Raise `CheckpointsInTheWay` for checkpoints of other settings, by what is beside them.
+    """Raise `CheckpointsInTheWay` if the file next to the checkpoints has other settings.
 
-    With `keep`, which is for an sgd.py that keeps no settings, these are written there.
+    With `keep`, for an sgd.py whose checkpoints contain no settings, that file is written.
     """
     path, recorded = Path(folder) / SETTINGS, read_settings(folder)
     if newest(folder) is None:
         path.unlink(missing_ok=True)
     elif recorded != settings and (keep or recorded is not None):
-        raise CheckpointsInTheWay(f"the checkpoints in {folder} are of other files or settings")
+        raise CheckpointsInTheWay(f"the checkpoints in {folder} have other files or settings")
     if keep:
         with replacing(path, "w", encoding="utf-8") as file:
             file.write(json.dumps(settings, indent=2) + "\n")

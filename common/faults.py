@@ -1,4 +1,4 @@
-"""What is wrong, in one line: errors in a file that somebody else wrote, and numbers that differ.
+"""Say in one line what is wrong: errors in a file that somebody else wrote, numbers that differ.
 
 word2vec = load("word2vec")         # UserError: word2vec.py, line 12: invalid syntax
 with reported("word2vec.py"):       # UserError: word2vec.py, line 12, in skipgram: KeyError: 'a'
@@ -15,13 +15,13 @@ from pathlib import Path
 from common.stopping import UserError
 
 TOLERANCE = 1e-9  # relative; rounding alone stays below 1e-12
-ALIKE = 1e-3  # for relative differences below this, the message tells the difference too
-SINGLE_PRECISION = 1e-5  # relative differences below this look like it
+ALIKE = 1e-3  # for relative differences below this, the message gives the difference too
+SINGLE_PRECISION = 1e-5  # relative differences below this look like single precision
 
 
 def load(name):
     """Import `name`.py; UserError if it raises an error or calls sys.exit()."""
-    arguments, sys.argv = sys.argv, [f"{name}.py"]  # a parser in there must not see the command's
+    arguments, sys.argv = sys.argv, [f"{name}.py"]  # hides our arguments from a parser in the file
     try:
         with reported(f"{name}.py"):
             return importlib.import_module(name)

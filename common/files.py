@@ -1,4 +1,4 @@
-"""Texts read line by line, and files that are there whole or not at all."""
+"""Read texts line by line, and write files that appear complete or not at all."""
 
 import codecs
 import contextlib
@@ -23,15 +23,15 @@ def read_lines(path, error_type, hint="", longest=None):
 
     A line ends with LF, CRLF or CR; a byte-order mark is dropped; a file whose name ends with .gz
     is unpacked on the way. Lines of more than about `longest` characters come in pieces, cut at
-    white space, so that a text in one line needs no more memory than others. Raises `error_type`
-    for a file that cannot be read, with the hint what to do, for one that is no UTF-8 text, and for
-    broken UTF-8, naming the line.
+    white space, so that a text in one line needs no more memory than others. Raises `error_type`,
+    with the hint what to do, for a file that cannot be read, for one that is not UTF-8 text, and
+    for broken UTF-8, naming the line.
     """
     number, rest = 1, ""
     try:
         with open_binary(path) as file:
             check_text(path, file.peek(1), error_type)
-            # Text is decoded in blocks of many lines, so broken bytes are kept, to be found below.
+            # Many lines are decoded at once, so broken bytes are only reported below, line by line.
             text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
             while piece := text.readline(longest or -1):
                 if not piece.isascii():
@@ -41,7 +41,7 @@ def read_lines(path, error_type, hint="", longest=None):
                     yield number, line[:-1]
                     number, rest = number + 1, ""
                     continue
-                # A piece of a long line, or the last line, which need not have an end.
+                # This is a piece of a long line, or a last line without a line end.
                 cut = line.rfind(" ") + 1 if len(piece) == longest else 0
                 rest = line[cut:]
                 if cut:
@@ -62,25 +62,25 @@ def open_binary(path):
 
 
 def check_text(path, head, error_type):
-    """Raise `error_type` if a file with these first bytes is not a UTF-8 text, and say what is."""
+    """Raise `error_type` if a file with these first bytes is not UTF-8 text; says what it is."""
     if head.startswith(GZIP):
         raise error_type(f"{path} is packed by gzip: give it a name that ends with .gz")
     mark = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if mark or any(2 * half.count(0) > len(half) for half in (head[::2], head[1::2])):
         raise error_type(
-            f"{path} is UTF-16 or no text; UTF-8 is needed: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+            f"{path} is UTF-16, or not text; UTF-8 is needed: iconv -f UTF-16 -t UTF-8 FILE > NEW"
         )
 
 
 # ------------------------------------------------------------------------------------- writing
 @contextlib.contextmanager
 def replacing(path, mode="wb", **options):
-    """Open a temporary file that takes the place of `path` when the `with` block ends well.
+    """Open a temporary file that replaces `path` when the `with` block ends without an error.
 
-    If the block raises an error, or the process is killed, `path` stays as it was.
+    If the block raises, or the process is killed, an earlier file at `path` is unchanged.
     """
     path = Path(path)
-    # Its name is known before it exists, so a signal at any moment finds it to be removed.
+    # The name is chosen before the file exists, so that it is removed whenever a signal comes.
     temporary = path.parent / f"{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         with errors_naming(path):
@@ -101,7 +101,7 @@ def check_writable(path):
     """Raise OSError unless `replacing(path)` can put a file there; leaves nothing behind."""
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise OSError(errno.EEXIST, "what is there is not a file", str(path))
+        raise OSError(errno.EEXIST, "it exists and is not a file", str(path))
     with errors_naming(path), tempfile.TemporaryFile(dir=path.parent):
         pass
 
@@ -110,20 +110,20 @@ def check_apart(outputs, inputs):
     """Raise UserError if two things would be written to one file, or one to a file that is read."""
     for number, path in enumerate(outputs):
         if any(is_same_file(path, other) for other in inputs):
-            raise UserError(f"refusing to overwrite {path}: it is an input of this run")
+            raise UserError(f"{path} is an input, so it is not overwritten; give another name")
         if any(is_same_file(path, other) for other in outputs[:number]):
-            raise UserError(f"two outputs would be written to {path}; choose another name")
+            raise UserError(f"two outputs would be written to {path}; give another name")
 
 
 def fingerprint(*paths):
-    """Return a short text that tells some text files from others, whatever ends their lines."""
+    """Return a short text that identifies the contents of text files, whatever ends their lines."""
     texts = [Path(path).read_bytes().replace(b"\r\n", b"\n") for path in paths]
     digests = [hashlib.sha256(text).hexdigest() for text in texts]
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
 def is_same_file(one, other):
-    """Return whether two paths lead to one file, which need not exist."""
+    """Return whether two paths lead to the same file, which need not exist."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)
@@ -131,7 +131,7 @@ def is_same_file(one, other):
 
 @contextlib.contextmanager
 def errors_naming(path):
-    """Let errors of the system name this path, not that of a temporary file."""
+    """Make the system's errors name this path instead of the temporary file's."""
     try:
         yield
     except OSError as error:

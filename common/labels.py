@@ -5,21 +5,21 @@ All lengths are in one unit, such as pixels. A box is (x0, y0, x1, y1).
 
 import numpy as np
 
-GAP = 0.35  # between a point and the label beside it, in heights of a label
+GAP = 0.35  # between a point and the label next to it, in heights of a label
 DOT = 0.25 * np.array([-1, -1, 1, 1])  # kept free around a point, in heights of a label
 BESIDE = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)])
-RINGS = 40  # of places farther away, half a height of a label apart
+RINGS = 40  # number of rings of places farther away, half a label's height apart
 ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 AROUND = np.column_stack((np.cos(ANGLES), np.sin(ANGLES)))
-TOGETHER = 64  # places that are tried at once
+TOGETHER = 64  # number of places to try at once
 
 
 def place_labels(points, sizes, frame):
     """Return centres (n, 2) for labels of these sizes, and which need a line to their point (n,).
 
     Each label takes the first place that is inside the frame and free of other labels, points and
-    lines: right of its point, at its other sides, then in growing rings around it. A line crosses
-    another label only if it has to. Labels without room have NaN.
+    lines: right of its point, on its other sides, then in growing rings around it. A line crosses
+    another label only if there is no other way. The centre of a label that fits nowhere is NaN.
     """
     centres, far = np.full(points.shape, np.nan), np.zeros(len(points), dtype=bool)
     taken, obstacles = np.empty((0, 4)), points
@@ -65,6 +65,6 @@ def overlap(boxes, others):
 
 
 def contain(boxes, points):
-    """Tell which of the boxes (n, 4) have one of the points (m, 2) inside."""
+    """Tell which of the boxes (n, 4) contain one of the points (m, 2)."""
     inside = (boxes[:, None, :2] < points) & (points < boxes[:, None, 2:])
     return inside.all(axis=2).any(axis=1)

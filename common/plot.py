@@ -1,4 +1,4 @@
-"""The pictures: word vectors in two dimensions, the loss of a run, and two about sentiment.
+"""Draw the pictures: word vectors in two dimensions, the loss of a run, and two about sentiment.
 
 Each `save_...` writes a PNG. It is drawn straight into the file with matplotlib's own settings, so
 neither a display nor a backend is needed, and the user's matplotlibrc changes nothing.
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# matplotlib cannot be imported while this names a backend that is not installed, as it does in
-# `!make run` in a Jupyter cell. It is put back for a notebook that runs this file.
+# matplotlib cannot be imported while this variable names a backend that is not installed, as in
+# `!make run` in a Jupyter cell. It is restored afterwards, for a notebook that runs this file.
 backend = os.environ.pop("MPLBACKEND", None)
 import matplotlib  # noqa: E402
 
@@ -30,17 +30,17 @@ from common.files import replacing  # noqa: E402
 from common.labels import place_labels  # noqa: E402
 
 DPI = 120
-PADDING = (4, 0)  # pixels added to a label's width and height; a line of text has air above
+PADDING = (4, 0)  # pixels added to a label's width and height; text has space above it already
 COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f7f8c", "#555555")
 LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
 
-# Of the picture of words, in inches.
-WIDTHS, HEIGHTS = (7, 9.2), (4.2, 7.5)  # from and to, of what is inside the axes
-MARGINS = {"left": 0.75, "right": 0.15, "bottom": 0.55, "top": 0.7}  # around it
-ROOM = np.array([0.7, 0.35])  # inside, around the outermost points, for their labels
-WORDS_A_FIGURE = 60  # for more of them all this grows ...
-MAX_SCALE = 4  # ... up to so many times
-SMALLEST = 2  # of letters, in points: what does not fit with these is cut off
+# Sizes in the picture of words, in inches.
+WIDTHS, HEIGHTS = (7, 9.2), (4.2, 7.5)  # the smallest and largest area inside the axes
+MARGINS = {"left": 0.75, "right": 0.15, "bottom": 0.55, "top": 0.7}  # around the axes
+ROOM = np.array([0.7, 0.35])  # inside the axes, around the outermost points, for their labels
+WORDS_A_FIGURE = 60  # with more words, the area inside the axes grows ...
+MAX_SCALE = 4  # ... up to this factor
+SMALLEST = 2  # font size in points; text that is still too wide is cut off
 
 
 @contextlib.contextmanager
@@ -53,16 +53,16 @@ def own_settings():
 
 
 def new_figure(size):
-    """A figure of this size in inches that is drawn without a display."""
+    """Return a figure of this size in inches that is drawn without a display."""
     figure = Figure(figsize=size, dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 
 
 def new_axes(size, title, **properties):
-    """The axes of a figure of this size in inches.
+    """Return the axes of a figure of this size in inches.
 
-    No text is taken for mathematics: words and names of files may have $ in them.
+    No text is treated as mathematics, because words and file names may contain $.
     """
     figure = new_figure(size)
     figure.set_layout_engine("constrained")
@@ -72,18 +72,18 @@ def new_axes(size, title, **properties):
 
 
 def save(axes, path, metadata=None):
-    """Write the figure of these axes as a PNG, with texts by name in it."""
+    """Write the figure of these axes as a PNG; `metadata` has texts to store in it, by name."""
     with replacing(path) as file:
         axes.figure.savefig(file, format="png", metadata=metadata)
 
 
 # ------------------------------------------------------------------------------------- words
 def project(vectors):
-    """Vectors (n, D), centred, on the first two singular directions of their covariance.
+    """Project centred vectors (n, D) on the first two singular directions of their covariance.
 
     Returns the coordinates (n, 2), the directions (D, 2), and each one's share of the variance
-    (2,). A direction points to where its component of largest size is positive; the SVD leaves the
-    sign open. Vectors of one dimension have 0 as second coordinate.
+    (2,). The SVD leaves the sign of a direction open; here its largest component is positive.
+    Vectors of one dimension have 0 as second coordinate.
     """
     centered = vectors - np.mean(vectors, axis=0)
     covariance = centered.T @ centered / len(vectors)
@@ -101,9 +101,9 @@ def save_word_plot(path, groups, vectors, title, metadata=None):
     """Save a picture with a dot for each word at its point of `project(vectors)`, and its label.
 
     `groups` has lists of words by the group's name, and `vectors` (n, D) a row for each word in
-    that order. Each group has its colour; a legend has the names, unless there is one group only.
-    `metadata` are texts to be kept in the file, by name. Labels do not overlap. Returns the words
-    for whose label there was no room. Letters that the font does not have become boxes.
+    that order. Each group has its colour; a legend has the names, unless there is only one group.
+    `metadata` has texts to store in the file, by name. Labels do not overlap. Returns the words
+    whose labels did not fit. Letters that the font does not have become boxes.
     """
     picture = draw_words(groups, vectors, title)
     save(picture.axes, path, metadata)
@@ -111,18 +111,18 @@ def save_word_plot(path, groups, vectors, title, metadata=None):
 
 
 class WordPicture(NamedTuple):
-    """What is drawn, to be saved or moved on."""
+    """The parts of a picture, to be saved or animated."""
 
     axes: object
     title: object  # a text
-    directions: np.ndarray  # (D, 2), those of `project`
+    directions: np.ndarray  # (D, 2), from `project`
     dots: object  # one collection
     labels: dict  # number of a word -> its annotation
-    left_out: list  # words
+    left_out: list  # words without a label
 
 
 def draw_words(groups, vectors, title):
-    """The `WordPicture` of `save_word_plot`."""
+    """Return the `WordPicture` of `save_word_plot`."""
     words = [word for words_of_group in groups.values() for word in words_of_group]
     coordinates, directions, shares = project(vectors)
     colors = np.repeat(color_cycle(len(groups)), [len(group) for group in groups.values()])
@@ -141,25 +141,25 @@ def draw_words(groups, vectors, title):
 
 
 def fit(text, width):
-    """Make a text's letters smaller if it is wider than this, in pixels."""
+    """Make a text's font smaller if the text is wider than this, in pixels."""
     while (size := smaller(text.get_fontsize(), text, width)) is not None:
         text.set_fontsize(size)
 
 
 def smaller(fontsize, artist, width):
-    """A smaller size for the letters of a text or legend that is too wide; otherwise None."""
-    # Measured anew each time: letters so small are rounded to whole pixels.
+    """Return a smaller font size for a text or legend that is too wide; otherwise None."""
+    # The width is measured again each time, because small letters are rounded to whole pixels.
     too_wide = width_of(artist) / width
     return 0.98 * fontsize / too_wide if too_wide > 1 and fontsize > SMALLEST else None
 
 
 def width_of(artist):
-    """Of a text or legend, in pixels of the figure as it is now, not as it was drawn before."""
+    """Return the width of a text or legend in pixels, for the figure as it is now."""
     return artist.get_window_extent(artist.figure.canvas.get_renderer()).width
 
 
 def word_axes(coordinates):
-    """Axes with one scale for both directions, in a figure of a size that suits the points."""
+    """Return axes with one scale for both directions, in a figure whose size suits the points."""
     scale = min(max(1, len(coordinates) / WORDS_A_FIGURE) ** 0.5, MAX_SCALE)
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     smallest, largest = scale * np.transpose((WIDTHS, HEIGHTS))
@@ -185,14 +185,14 @@ def word_axes(coordinates):
 
 
 def color_cycle(n):
-    """A colour for each of n groups."""
+    """Return a colour for each of n groups."""
     return [COLORS[i % len(COLORS)] for i in range(n)]
 
 
 def add_legend(axes, groups, width, fontsize=9):
-    """The groups' names with their colours, in a row between the title and the axes.
+    """Add the groups' names with their colours, in a row between the title and the axes.
 
-    The letters are smaller if the row were wider than this, in pixels.
+    The font is made smaller if the row is wider than `width`, in pixels.
     """
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
@@ -218,7 +218,7 @@ def add_legend(axes, groups, width, fontsize=9):
 
 
 def add_labels(axes, words, points, colors):
-    """Label points with words, as far as there is room: the annotations by the word's number."""
+    """Label points with words where they fit; returns the annotations by the word's number."""
     labels = [
         axes.annotate(
             word,
@@ -253,7 +253,7 @@ def add_labels(axes, words, points, colors):
 # ------------------------------------------------------------------------------------- loss
 @own_settings()
 def save_loss_curve(path, curve, anneal_every, title):
-    """Save a picture of a `LossCurve`, with where the step was halved."""
+    """Save a picture of a `LossCurve`, with the iterations where the learning rate was halved."""
     axes = new_axes((9, 5), title, xlabel="iteration", ylabel="mean loss of a minibatch")
     first, last = curve.iterations[0], curve.iterations[-1]
     style = {"color": "tab:blue", "marker": "." if first == last else ""}  # a point is no line
@@ -261,7 +261,7 @@ def save_loss_curve(path, curve, anneal_every, title):
     axes.plot(curve.iterations, curve.smoothed, lw=1.8, label="smoothed", **style)
     halvings = range(-(-first // anneal_every) * anneal_every, last, anneal_every)
     for i, iteration in enumerate(halvings):
-        label = "step halved" if i == 0 else None
+        label = "learning rate halved" if i == 0 else None
         axes.axvline(iteration, color="tab:orange", ls="--", lw=1, label=label)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(x=0.01)
@@ -272,7 +272,7 @@ def save_loss_curve(path, curve, anneal_every, title):
 # ------------------------------------------------------------------------------------- sentiment
 @own_settings()
 def save_confusion_matrix(path, counts, names, title):
-    """Save a picture of counts (n, n), with a row for each true class, a column for each guess."""
+    """Save a picture of counts (n, n): a row for each true class, a column for each prediction."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes = new_axes((8, 6.6), title, xlabel="predicted", ylabel="true")
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -291,8 +291,8 @@ def save_confusion_matrix(path, counts, names, title):
 def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
     """Save a picture of accuracies in per cent by strength of regularisation.
 
-    `curves` has, by name, an accuracy for each strength and their standard errors; `baseline` is a
-    name and an accuracy.
+    `curves` has, by name, the accuracies for all strengths and their standard errors; `baseline` is
+    a name and an accuracy.
     """
     axes = new_axes(
         (8.5, 5),

@@ -1,4 +1,4 @@
-"""How a run is going, for people.
+"""Show how a run is going.
 
 with ProgressDisplay(iterations) as display:
     sgd(f, x0, step, iterations, progress=display)
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from common.stopping import is_terminal
 
-PRINT_EVERY = 500  # iterations from line to line where nobody watches
+PRINT_EVERY = 500  # iterations from line to line if the output is not a terminal
 REFRESH_EVERY = 0.1  # seconds
-SETTLED_AFTER = 0.5  # seconds, before which the speed says little
+SETTLED_AFTER = 0.5  # seconds; before that, the measured speed says little
 
 
 class Progress(NamedTuple):
-    """What `sgd` tells, for an sgd.py that does not."""
+    """What our `sgd` reports, for use with an sgd.py that does not report it."""
 
     iteration: int
     loss: float  # of this iteration
@@ -35,7 +35,7 @@ class LossCurve(NamedTuple):
 
 
 def tell(*watchers):
-    """Return a function that tells several watchers of the progress, in this order."""
+    """Return a function that passes the progress on to several watchers, in this order."""
 
     def progress(progress):
         for watch in watchers:
@@ -45,18 +45,18 @@ def tell(*watchers):
 
 
 class ProgressDisplay:
-    """Shows progress: on a terminal one line, written over again and again, elsewhere some lines.
+    """Shows progress: on a terminal one line that is updated in place, elsewhere several lines.
 
-    Used in a `with` statement, at whose end the line that is written over is taken away.
+    To be used in a `with` statement; at its end the updated line is erased.
 
     Parameters
     ----------
     iterations : int
-        The number of the last one, which always has a line; so has the first that is told.
+        Number of the last one, which always gets a line, as does the first one reported.
     lines : bool
-        False if somebody else prints them: above the line that is written over.
+        False if sgd.py prints the lines itself; they then appear above the updated line.
     every : int, optional
-        Iterations from line to line: on a terminal none by default, elsewhere 500.
+        Iterations from line to line; by default 500, and no lines on a terminal.
     file : stream, optional
         Standard output by default.
     """
@@ -69,7 +69,7 @@ class ProgressDisplay:
         self._every = every or (None if self._refreshing else PRINT_EVERY)
         self._is_first = self._every is not None
         self._clock = SpeedClock(iterations)
-        self._width = 0  # of the line that will be written over
+        self._width = 0  # of the updated line
         self._shown = -REFRESH_EVERY
 
     def __enter__(self):
@@ -108,12 +108,12 @@ class ProgressDisplay:
         self._width = len(line)
 
     def log(self, line):
-        """Print a line in the place of the one that is written over."""
+        """Print a line in the place of the updated one."""
         self.clear()
         print(line, file=self._file, flush=self._refreshing)
 
     def clear(self):
-        """Take away the line that is written over."""
+        """Erase the updated line."""
         if self._width:
             print(f"\r{' ' * self._width}\r", end="", file=self._file, flush=True)
             self._width = 0
@@ -135,14 +135,14 @@ class Above:
 
 
 class SpeedClock:
-    """Speed and time left, from the first reading on: what came before it was a slow start."""
+    """Speed and time left, measured from the first reading on, because the start is slow."""
 
     def __init__(self, iterations):
         self._iterations = iterations
         self._first = None  # reading: iteration and time
 
     def read(self, iteration):
-        """Return what to show behind the loss of an iteration; nothing while it would mislead."""
+        """Return what to show after the loss of an iteration; nothing while it would mislead."""
         now = time.monotonic()
         if self._first is None:
             self._first = iteration, now
@@ -154,12 +154,12 @@ class SpeedClock:
 
 
 def plain(loss):
-    """Return a loss as the assignment prints it, or in few digits if it diverges."""
+    """Return a loss as the assignment prints it, or in few digits if it is huge."""
     return f"{loss:f}" if abs(loss) < 1e15 else f"{loss:g}"
 
 
 def duration(seconds):
-    """Return seconds as a person says them: 7 s, 3 min, 2 h 5 min."""
+    """Return seconds in convenient units: 7 s, 3 min, 2 h 5 min."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

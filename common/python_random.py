@@ -1,4 +1,4 @@
-"""Python's `random` and NumPy's MT19937 are one generator: carry its state from one to the other.
+"""Convert states between Python's `random` and NumPy's MT19937, which are the same generator.
 
 Both are the Mersenne Twister of Matsumoto and Nishimura (1998). The same state gives the same
 32-bit outputs, so NumPy can draw in bulk what `random` would have drawn one by one:
@@ -17,7 +17,7 @@ STATE_VERSION = 3  # the version of `random.getstate()` since Python 2.6
 
 
 def to_numpy(state):
-    """The NumPy bit generator that goes on where a `random.getstate()` tuple stands."""
+    """Return a NumPy bit generator that continues from a `random.getstate()` tuple."""
     version, internal, _ = state
     if version != STATE_VERSION:
         raise ValueError(f"state of random has version {version}, expected {STATE_VERSION}")
@@ -30,7 +30,7 @@ def to_numpy(state):
 
 
 def to_python(bit_generator, state):
-    """The `random.getstate()` tuple of a bit generator that was made from `state`.
+    """Return the `random.getstate()` tuple of a bit generator that was made from `state`.
 
     The third part of `state`, a spare normal deviate of `random.gauss`, is kept as it is: drawing
     32-bit outputs does not touch it.

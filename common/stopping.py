@@ -1,4 +1,4 @@
-"""A command ends with an exit status and at most one line of complaint, never with a traceback.
+"""End a command with an exit status and at most one line of complaint, never with a traceback.
 
     from common import stopping                  # before the imports that take a while
     if __name__ == "__main__":
@@ -7,7 +7,7 @@
     ...
     stopping.run_command("run.py", action)
 
-Only the standard library is imported here, for it to be quick.
+Only the standard library is imported here, so that it is quick.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SIGNALS = [signal.SIGINT, signal.SIGTERM]  # Ctrl-C, and the request to end
-# The end of the terminal, which Windows does not have, and which `nohup` has ignored
+# SIGHUP is sent when the terminal closes. Windows does not have it, and `nohup` ignores it.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
     SIGNALS.append(signal.SIGHUP)
 
@@ -27,7 +27,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_I
 class UserError(Exception):
     """An error that the user can fix: the message is one line, what is wrong and what to do.
 
-    The base of all such errors but those of `sgd.py`, which stands alone.
+    All such errors derive from it, except in `sgd.py`, which also works alone.
     """
 
 
@@ -40,7 +40,7 @@ class Stopped(BaseException):
 
 
 class EndProcess:
-    """A handler that ends the process at once, with a line."""
+    """A signal handler that prints a line and ends the process at once."""
 
     def __init__(self, name):
         self._name = name
@@ -51,15 +51,15 @@ class EndProcess:
 
 
 def raise_stopped(number, frame):
-    """A handler that raises `Stopped`, and ignores further signals while things are tidied up."""
+    """Raise `Stopped`, as a signal handler; further signals are ignored during the clean-up."""
     handle_signals(signal.SIG_IGN)
     raise Stopped(number)
 
 
 def stop_again(unraisable):
-    """As `sys.unraisablehook`, raise a `Stopped` again that Python has swallowed.
+    """Raise a `Stopped` again that Python has swallowed, as `sys.unraisablehook`.
 
-    It does so in a `__del__` or in a callback, as the import of modules has them.
+    Python swallows exceptions in `__del__` and in callbacks, such as those of the import system.
     """
     if isinstance(unraisable.exc_value, Stopped):
         number = unraisable.exc_value.status - 128
@@ -72,17 +72,17 @@ def stop_again(unraisable):
 def handle_signals(handler):
     """Set the handler of all `SIGNALS`; returns those before, by signal."""
     before = {}
-    with contextlib.suppress(ValueError):  # a thread that is not the main one has no say
+    with contextlib.suppress(ValueError):  # only the main thread can set handlers
         for number in SIGNALS:
             before[number] = signal.signal(number, handler)
     return before
 
 
 def exit_when_signalled(name):
-    """From now on, a signal ends the process at once, and a missing package is one line.
+    """From now on, end the process at once on a signal, and report a missing package in one line.
 
-    This holds if the process was started to run the command of this name. With `%run` of IPython it
-    was not, and lives on.
+    Does nothing unless the process was started to run the command of this name; with `%run` in
+    IPython it was not, so IPython lives on.
     """
     if any(os.path.basename(os.path.normpath(argument)) == name for argument in sys.orig_argv):
         handle_signals(EndProcess(name))
@@ -90,18 +90,18 @@ def exit_when_signalled(name):
 
 
 def say_what_is_missing(name, kind, error, traceback):
-    """Say which package a command lacks, as `sys.excepthook`, which shows all else as it does."""
+    """Say which package is missing, as `sys.excepthook`; other errors are shown as usual."""
     if issubclass(kind, ModuleNotFoundError):
-        advice = "`pip install -r requirements.txt` installs what is needed"
-        if os.path.exists(os.path.join(ROOT, "Makefile")):  # the starter has none
-            advice = "`make run` installs what is needed, and .venv/bin/python has it"
+        advice = "install the packages with `pip install -r requirements.txt`"
+        if os.path.exists(os.path.join(ROOT, "Makefile")):  # the starter does not have it
+            advice = "`make run` installs the packages for .venv/bin/python"
         say(f"{name}: {error}; {advice}")
     else:
         sys.__excepthook__(kind, error, traceback)
 
 
 def is_terminal(stream):
-    """Whether a stream, perhaps a stand-in for one or None, is a terminal."""
+    """Return whether a stream, which may be None or a substitute, is a terminal."""
     return hasattr(stream, "isatty") and stream.isatty()
 
 
@@ -122,12 +122,12 @@ def drop_failing_output():
 
 
 def run_command(name, action, advice=lambda: ""):
-    """Call `action()`, and exit with a line and a status if it does not end well.
+    """Call `action()`; if it fails or is stopped, exit with one line and a status.
 
-    1 for `UserError`, whose message is the line, for errors of the system and for a lack of memory;
-    128 and its number for a signal, with `advice()` in the line. Leaves signals as it finds them,
-    but ignored where `exit_when_signalled` has set them: that process is about to end, and there is
-    nothing left to be stopped.
+    The status is 1 for `UserError`, whose message is the line, for system errors and if memory runs
+    out. For a signal it is 128 plus its number, and the line contains `advice()`. Restores the
+    signal handlers, but signals stay ignored where `exit_when_signalled` had set them, because that
+    process is about to end.
     """
     before, hook = handle_signals(raise_stopped), sys.unraisablehook
     sys.unraisablehook = stop_again
@@ -145,7 +145,7 @@ def run_command(name, action, advice=lambda: ""):
         sys.exit(f"{name}: {error}")
     except MemoryError as error:
         sys.exit(f"{name}: out of memory{str(error) and ': '}{error}")
-    except OSError as error:  # perhaps of a full disk under our output
+    except OSError as error:  # perhaps the output goes to a full disk
         drop_failing_output()
         sys.exit(f"{name}: {error}")
     finally:

@@ -21,10 +21,10 @@ HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: wor
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
 WITH_GENSIM = "gensim can load it, and its save_word2vec_format(NEW) writes text"
 OTHER_FORMATS = {  # first bytes -> what the file is, and what to do
-    b"PK\x03\x04": "a .zip or .npz archive; unpack the text that is in it",
+    b"PK\x03\x04": "a .zip or .npz archive; unpack the text in it",
     b"BZh": "packed by bzip2; unpack it with bunzip2",
     b"\xfd7zXZ\0": "packed by xz; unpack it with unxz",
-    b"\x93NUMPY": "an array of NumPy; a checkpoint has a name that ends with .npy",
+    b"\x93NUMPY": "a NumPy array; the name of a checkpoint must end with .npy",
     b"\xff\xfe\0\0": "UTF-32; UTF-8 is needed: iconv -f UTF-32 -t UTF-8 FILE > NEW",
     b"\0\0\xfe\xff": "UTF-32; UTF-8 is needed: iconv -f UTF-32 -t UTF-8 FILE > NEW",
     b"\x80": f"a pickle, perhaps of gensim's own format; {WITH_GENSIM}",
@@ -32,7 +32,7 @@ OTHER_FORMATS = {  # first bytes -> what the file is, and what to do
 
 
 class VectorsError(UserError):
-    """A file has no word vectors that can be read; the message says why, and in which line."""
+    """No word vectors can be read from a file; the message says why, and in which line."""
 
 
 # ------------------------------------------------------------------------------------- reading
@@ -40,8 +40,8 @@ def read_text(path, wanted=None):
     """Return word -> row (a dict), and the vectors (n, D), of a text file.
 
     Each line is a word and D numbers with single spaces between them. The text format of word2vec
-    has a first line with the number of words and D; GloVe's format has none. If a word is there
-    twice, its first line counts. All lines are checked, whether they are wanted or not.
+    has a first line with the number of words and D; GloVe's format does not. If a word occurs
+    twice, its first line counts. All lines are checked, even those of unwanted words.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def read_text(path, wanted=None):
     ------
     VectorsError
         The file cannot be read or has another format; a line is not UTF-8, has no word, has more
-        or fewer numbers than the others, or something that is not a finite number; the header
-        gives another number of words.
+        or fewer numbers than the others, or something other than finite numbers; the header gives
+        a wrong number of words.
     """
     check_format(path)
     index, vectors = {}, []
@@ -86,30 +86,30 @@ def read_text(path, wanted=None):
 
 
 def check_format(path):
-    """Raise `VectorsError` if a file has another known format than text: its name, what to do."""
+    """Raise `VectorsError` if a file has another known format; says which, and what to do."""
     head = b""
-    # `read_lines` will tell these errors.
+    # `read_lines` will report these errors.
     with contextlib.suppress(OSError, EOFError, zlib.error), open_binary(path) as file:
         head = file.read(4096)
     for magic, what in OTHER_FORMATS.items():
         if head.startswith(magic):
             raise VectorsError(f"{path} is {what}")
     first, _, rest = head.partition(b"\n")
-    number = (rest.partition(b" ")[2].split() or [b""])[0]  # if it is text, the first word's first
+    number = (rest.partition(b" ")[2].split() or [b""])[0]  # in a text, follows the first word
     is_binary = not number.isascii() or b"\0" in number
     if HEADER.fullmatch(first.decode("latin-1")) and is_binary:
         raise VectorsError(f"{path} is in the binary format of word2vec; {WITH_GENSIM}")
 
 
 def parse_line(line, width):
-    """Return the word of a line and its numbers (width,); ValueError if it has no such line."""
+    """Return the word of a line and its numbers (width,); ValueError if the line is malformed."""
     if "\t" in line:
         raise ValueError("a tab; words and numbers need single spaces: tr '\\t' ' ' < FILE > NEW")
     if line.startswith(" "):
         raise ValueError("no word before the first space")
     fields = line.split(" ")
     begin = len(fields) - width
-    # Words may have spaces: some files of GloVe have ". . ." and "at name@domain.com".
+    # Words may contain spaces: some GloVe files have ". . ." and "at name@domain.com".
     too_many = begin > 1 and is_number(fields[begin - 1])
     if width == 0 or begin < 1 or too_many or "" in fields:
         raise ValueError(f"{len(fields) - 1} numbers after the word, expected {width or 'some'}")
@@ -167,7 +167,7 @@ def newest_checkpoint(folders, hint=""):
 def split_checkpoint(wordVectors, words, path, hint=""):
     """Return the centre vectors and the outside vectors, (V, D) each, of (2V, D) for V words.
 
-    Raises `VectorsError`, with the hint what to do, if they belong to another number of words.
+    Raises `VectorsError`, with the hint what to do, if the number of words is different.
     """
     V = len(words)
     if len(wordVectors) != 2 * V:
@@ -228,9 +228,9 @@ def write_projector(folder, words, vectors):
 
 
 def lines_of(words, vectors, separator):
-    """Yield the numbers of each vector as the shortest text that is read back as the same.
+    """Yield the numbers of each vector as the shortest text that gives the same numbers again.
 
-    Raises ValueError for a word that would not be read back: one that is empty or has white space.
+    Raises ValueError for a word that could not be read back: an empty one, or with white space.
     """
     for word, vector in zip(words, vectors):
         if word.split() != [word]:

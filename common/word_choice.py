@@ -1,4 +1,4 @@
-"""Choose the words that a picture shows: the assignment's, or the frequent ones of another text."""
+"""Choose the words of a picture: the assignment's, or the frequent words of another text."""
 
 import unicodedata
 import warnings
@@ -17,10 +17,10 @@ WORDS_A_GROUP, MOST_GROUPS = 7, 7  # about 7 words; more than 7 colours look ali
 
 
 def frequent_words(dataset, n=40):
-    """Return the n most frequent words of a `Corpus` that are informative, fewer if it has fewer.
+    """Return the n most frequent informative words of a `Corpus`, or fewer if it has fewer.
 
-    Left out are scikit-learn's English function words, tokens that contain anything but letters and
-    their marks, such as n't and -lrb-, and the shortest ones.
+    It leaves out scikit-learn's English function words, tokens that contain anything but letters
+    and their marks, such as n't and -lrb-, and very short words.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # joblib warns if there is no shared memory
@@ -39,17 +39,14 @@ def frequent_words(dataset, n=40):
 
 
 def is_word(token):
-    """Tell whether a token has nothing but letters and marks, which are the vowels of many scripts.
-
-    A mark that belongs to a letter counts as part of it: Hindi and Thai words are words.
-    """
+    """Tell whether a token consists of letters and marks; in Hindi or Thai, marks are vowels."""
     return all(unicodedata.category(sign)[0] in "LM" for sign in token) and token[0].isalpha()
 
 
 def group_by_clustering(words, vectors):
     """Return lists of words whose vectors (n, D) point the same way, by the group's first word.
 
-    The common mean of the vectors is taken out first. The order of the words is kept.
+    The mean of the vectors is subtracted first. The order of the words is kept.
     """
     n_groups = min(max(1, round(len(words) / WORDS_A_GROUP)), MOST_GROUPS)
     if n_groups == 1:

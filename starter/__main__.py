@@ -4,8 +4,8 @@
     python starter                      # starter.zip in the project's folder
     python starter --output FILE.zip
 
-The functions to be written lose their bodies and the derivations in their docstrings, and get the
-course's marks in return. README.md is the only file that is kept by hand.
+The functions to be written lose their bodies and the derivations in their docstrings; the course's
+`### YOUR CODE HERE` takes their place. README.md is the only file that is written by hand.
 """
 
 import argparse
@@ -95,11 +95,11 @@ def contents():
 
 
 def write_zip(path):
-    """Write the archive, with one folder of its own name in it; return the names of its files."""
+    """Write the archive, with one folder of the same name in it; return the names of its files."""
     texts = contents()
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, text in texts.items():
-            info = zipfile.ZipInfo(f"{path.stem}/{name}")  # of 1980: the same each time
+            info = zipfile.ZipInfo(f"{path.stem}/{name}")  # dated 1980, so it is the same each time
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = (0o100755 if name.endswith(".sh") else 0o100644) << 16
             archive.writestr(info, text)

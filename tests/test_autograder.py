@@ -173,7 +173,7 @@ WRONG = r"""
 sigmoid 0 0 | the exponent must be -x | 1 + np.exp(-x) --> 1 + np.exp(x)
 sigmoid 0 1 | raises TypeError | 1 + np.exp(-x) --> 1 + __import__("math").exp(-x)
 sigmoid .5 .5 | x was modified | return s\n --> x *= 1.5\n    return s\n
-sigmoid 0 0 | is the line with return missing | return s\n --> pass\n
+sigmoid 0 0 | is the return statement missing | return s\n --> pass\n
 
 naive-softmax 1 0 0 | in this order
     | d.dot(outsideVectors), d[:, None] --> d[:, None] * centerWordVec, d.dot(outsideVectors)#
@@ -194,15 +194,15 @@ naive-softmax 0 1 1 | without the logarithm | -np.log(d[outsideWordIdx]) --> -d[
 naive-softmax 1 0 0 | y_hat where y_hat - y is needed | d[outsideWordIdx] -= 1 --> pass
 naive-softmax 1 0 0 | (delta[o] += 1); it must be subtracted
     | d[outsideWordIdx] -= 1 --> d[outsideWordIdx] += 1
-naive-softmax 1 0 0 | the sign is the other way round
+naive-softmax 1 0 0 | the sign is wrong
     | d[outsideWordIdx] -= 1 --> d[outsideWordIdx] -= 1; d = -d
 naive-softmax 1 0 0 | true outside word is left out
     | d[outsideWordIdx] -= 1 --> d[outsideWordIdx] = 0
 naive-softmax 1 1 0 | transpose
     | d[:, None] * centerWordVec[None, :] --> d[None, :] * centerWordVec[:, None]
 naive-softmax 1 1 0 | wrong rows | d[:, None] --> np.roll(d, 1)[:, None]
-naive-softmax 1 1 0 | 2 times what it should be | d[:, None] --> 2 * d[:, None]
-naive-softmax 1 1 0 | has this part been filled in | d[:, None] --> 0 * d[:, None]
+naive-softmax 1 1 0 | 2 times the right value | d[:, None] --> 2 * d[:, None]
+naive-softmax 1 1 0 | is this part written yet | d[:, None] --> 0 * d[:, None]
 naive-softmax .5 .5 .5 | outsideVectors was modified
     | gradOutsideVecs[outsideWordIdx] -= centerWordVec -->
         gradOutsideVecs[outsideWordIdx] -= centerWordVec; outsideVectors *= 0.5
@@ -238,7 +238,7 @@ neg-sampling 1 1 0 0 | true outside word is left out
     | gradOutsideVecs[outsideWordIdx] += (z - 1.0) * centerWordVec --> pass
 neg-sampling 1 0 1 1 | true outside word is left out | gradCenterVec += (z - 1.0) * u_o --> pass
 neg-sampling 0 1 1 1 | true outside word is left out | loss = -np.log(z)\n --> loss = 0\n
-neg-sampling 0 0 0 0 | The sign is lost in the negatives' sigmoid
+neg-sampling 0 0 0 0 | sign is missing in the negatives' sigmoid
     | sigmoid(-np.dot(u_k --> sigmoid(np.dot(u_k
 neg-sampling 0 0 0 0 | The negatives have the wrong sign | [1.0] + [-1.0] * K --> [1.0] + [1.0] * K
 neg-sampling 1 0 1 1 | 1 is added for the true word
@@ -253,24 +253,24 @@ neg-sampling 1 0 1 1 | Only the last negative counts
     | gradCenterVec += (1.0 - z) * u_k --> gradCenterVec = (1.0 - z) * u_k
 neg-sampling 0 0 0 0 | Only the first negative counts
     | for k in negSampleWordIndices: --> for k in negSampleWordIndices[:1]:
-neg-sampling 1 1 0 0 | row 0, 1, 2
+neg-sampling 1 1 0 0 | rows 0, 1, 2
     | (gradOutsideVecs, rows, --> (gradOutsideVecs, np.arange(K + 1) % len(outsideVectors),
-neg-sampling 0 0 0 1 | 10 negatives are drawn where it must be K
+neg-sampling 0 0 0 1 | 10 negatives instead of K
     | negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, K) -->
         negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, 10)
-neg-sampling 0 0 0 0 | 5 negatives are drawn
+neg-sampling 0 0 0 0 | 5 negatives instead of K
     | dataset, K=10):\n    negSample --> dataset, K=5):\n    negSample
 neg-sampling 0 0 0 0 | must come from getNegativeSamples(
     | negSampleWordIndices = getNegativeSamples(outsideWordIdx, dataset, K) -->
         negSampleWordIndices = [random.randrange(len(outsideVectors)) for _ in range(K)]
-neg-sampling 1 0 0 0 | The logarithm is forgotten
+neg-sampling 1 0 0 0 | The logarithm is missing
     | (p - 1) @ U --> (p * (p - 1)) @ U
     | ((p - 1) * signs) --> (p * (p - 1) * signs)
 neg-sampling 1 .5 1 1 | gradCenterVec has shape (1, 4); it should be (4,).
     | gradCenterVec = (p - 1) @ U --> gradCenterVec = ((p - 1) @ U)[None]
 neg-sampling 1 .5 1 1 | gradCenterVec has shape (1, 4); it should be (4,).
     | gradCenterVec = (p - 1) @ U --> gradCenterVec = ((p - 1) @ U)[None].view(np.matrix)
-neg-sampling 0 0 0 0 | The logarithm is forgotten
+neg-sampling 0 0 0 0 | The logarithm is missing
     | loss = -np.log(p).sum() --> loss = -p.sum(); p = 1 + p * (p - 1)
 neg-sampling 0 0 0 0 | divided by K
     | (1.0 - z) * u_k --> (1.0 - z) / K * u_k
@@ -279,11 +279,11 @@ neg-sampling 0 0 0 0 | divided by K
 
 skipgram 0 0 0 | does the loop return early
     | gradOutsideVectors += go\n    return --> gradOutsideVectors += go\n        return
-skipgram 0 0 0 | outsideWords is the window
+skipgram 0 0 0 | use all of outsideWords
     | for j in range(len(outsideWords)): --> for j in range(min(windowSize, len(outsideWords))):
 skipgram 0 1 1 | vector is taken from outsideVectors
     | v = centerWordVectors[c] --> v = outsideVectors[c]
-skipgram 0 1 1 | passed on where outsideVectors must be
+skipgram 0 1 1 | instead of outsideVectors
     | [c], o, outsideVectors, dataset) --> [c], o, centerWordVectors, dataset)
 skipgram 0 1 1 | are swapped
     | centerWordVectors[c], o, outsideVectors, dataset) -->
@@ -296,18 +296,18 @@ skipgram 0 0 0 | mean over the outside words
     | return loss, gradCenterVecs, gradOutsideVectors -->
         n = len(outsideWords) or 1; return loss / n, gradCenterVecs / n, gradOutsideVectors / n
 skipgram 1 0 1 | use += in the loop | gradCenterVecs[c] += gc --> gradCenterVecs[c] = gc
-skipgram 0 0 0 | twice in the window counts twice
+skipgram 0 0 0 | twice in the window must count twice
     | for w in outsideWords] --> for w in sorted(set(outsideWords))]
-skipgram 0 0 0 | equal to the centre word counts
+skipgram 0 0 0 | equal to the centre word must count
     | for w in outsideWords] --> for w in outsideWords if w != currentCenterWord]
 skipgram 0 1 1 | dataset is not passed on | o, outsideVectors, dataset) --> o, outsideVectors, None)
 skipgram 1 0 1 | vectors of the outside words | gradCenterVecs[c] += gc --> gradCenterVecs[o] += gc
-skipgram 1 0 1 | row of the centre word alone | gradCenterVecs[c] += gc --> gradCenterVecs += gc
-skipgram 0 1 1 | taken as centre vectors
+skipgram 1 0 1 | only in the row | gradCenterVecs[c] += gc --> gradCenterVecs += gc
+skipgram 0 1 1 | used as centre vectors
     | centerWordVectors[c], o, outsideVectors --> centerWordVectors[o], o, outsideVectors
-skipgram 0 0 0 | naiveSoftmaxLossAndGradient is called whatever
+skipgram 0 0 0 | naiveSoftmaxLossAndGradient is always called
     | l, gc, go = word2vecLossAndGradient( --> l, gc, go = naiveSoftmaxLossAndGradient(
-skipgram 0 0 0 | negSamplingLossAndGradient is called whatever
+skipgram 0 0 0 | negSamplingLossAndGradient is always called
     | l, gc, go = word2vecLossAndGradient( --> l, gc, go = negSamplingLossAndGradient(
 
 sgd 0 1 1 1 | to go down | x - step * grad --> x + step * grad
@@ -319,13 +319,13 @@ sgd* 0 1 1 1 | not x =- | x = x - step * grad --> x =- step * grad
 sgd* 0 0 1 1 | never updated | x = x - step * grad --> pass
 sgd* 0 0 1 1 | x | x - step * grad --> x - step - grad
 sgd* 0 0 0 0 | never updated | x = x - step * grad\n --> y = x - step * grad\n        x = x0\n
-sgd 0 0 0 0 | counted from 0, so the step is halved after the first.
+sgd 0 0 0 0 | counted from 0, so step is halved after the first.
     | range(done + 1, iterations + 1) --> range(done, iterations)
 sgd* 0 0 0 0 | and there is one too many
     | range(done + 1, iterations + 1) --> range(done, iterations + 1)
 sgd* 0 0 0 0 | does the loop return early
     | step = step / 2\n    return x --> step = step / 2\n        return x
-sgd 0 0 0 0 | is the line with return missing | step = step / 2\n    return x --> step = step / 2
+sgd 0 0 0 0 | is the return statement missing | step = step / 2\n    return x --> step = step / 2
 sgd 0 0 0 0 | x is None | x = x - step * grad --> x = (lambda: None)()
 sgd 1 0 1 1 | halved only once | i % 20000 == 0 --> i == 20000
 sgd 1 0 1 0 | every 10,000 iterations; it must be every 20,000
@@ -344,11 +344,11 @@ sgd* 0 1 1 0 | One iteration is missing
 sgd 1 0 1 1 | never | step = step / 2 --> pass
 sgd* 1 0 1 1 | iteration early | i % 20000 == 0 --> i % 20000 == 19999
 sgd* 1 1 0 1 | not applied | x = postprocessing(x) --> pass
-sgd 1 1 1 0 | save_params(iteration, x) must write | save_params(i, x) --> pass
-sgd 1 1 1 0 | save_params(iteration, x) must write | save_params(i, x) --> save_params(i, x0)
+sgd 1 1 1 0 | save_params(iteration, x) must be called | save_params(i, x) --> pass
+sgd 1 1 1 0 | save_params(iteration, x) must be called | save_params(i, x) --> save_params(i, x0)
 sgd* 1 1 1 0 | x0 is taken | x = saved --> pass
-sgd 1 1 1 0 | does not resume from the save | if useSaved:\n --> if False:\n
-sgd 1 1 1 0 | step is that of the beginning | step = step * 0.5 ** (done / 20000) --> pass
+sgd 1 1 1 0 | does not resume from the checkpoint | if useSaved:\n --> if False:\n
+sgd 1 1 1 0 | step has its initial value | step = step * 0.5 ** (done / 20000) --> pass
 sgd 1 1 1 0 | state of random is not restored | random.setstate(state) --> pass
 sgd* 1 1 1 0 | Neither the step nor the state
     | random.setstate(state) --> pass

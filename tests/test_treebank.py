@@ -392,7 +392,7 @@ def test_broken_utf8_is_named_with_its_line(small):
         (b"header\nx\tno number\n", "line 2: cannot read"),
         (b"header\n1\tgood\n\n", "line 3: cannot read ''"),
         (b"header\n" + bytes(range(256)) * 9, "datasetSentences.txt, line"),
-        (b"\x00" * 100, "datasetSentences.txt is UTF-16 or no text"),
+        (b"\x00" * 100, "datasetSentences.txt is UTF-16"),
     ],
 )
 def test_sentences_that_are_none_are_named(small, content, message):

@@ -1,9 +1,9 @@
-"""The functions of a word2vec.py, whoever wrote it: called, checked, and trained.
+"""Call, check and train with the functions of any word2vec.py.
 
-From one state of `random`, `word2vec_sgd_wrapper` on whole arrays and the fast path have to come to
-the same loss, gradient and state of `random`: on a minibatch of the text, and on one of a tiny text
-where negatives repeat, and equal the outside word, all the time. The starter has no fast path,
-which is a solution: there the gradient has to be the slope of the functions' own loss.
+From the same state of `random`, `word2vec_sgd_wrapper` on full arrays and the fast path must agree
+on the loss, the gradient and the final state of `random`: on a minibatch of the text, and on one of
+a tiny text where negatives often repeat, or equal the outside word. The starter has no fast path,
+which would be a solution; there the gradient is checked numerically against the functions' loss.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ from training.settings import LOSSES
 from utils.gradcheck import RESULTS, GradientCheckError, check_results, gradcheck_naive, is_stub
 from utils.treebank import Corpus
 
-LARGEST_DIMENSION = 10  # of trials, some of them with all words
+LARGEST_DIMENSION = 10  # for the checks, because some of them involve all words
 TINY_WORDS = 8  # so few that negatives often repeat, and often equal the outside word in a row
 
 
 class Functions:
     """The functions of a module, called as the assignment's run.py calls them.
 
-    What the module holds is what is called, for a skip-gram may ask which loss it was given. Each
-    function is tried once; UserError if one is not written, fails or returns a wrong shape.
+    They are called unwrapped, because a skip-gram may ask which loss it was given. Each function is
+    tried once; UserError if one is not written, fails or returns a wrong shape.
     """
 
     def __init__(self, module, settings):
@@ -56,7 +56,7 @@ class Functions:
 
     @contextlib.contextmanager
     def _with_negatives(self):
-        """Let the loss draw K negatives by default; the assignment's K is left to the file."""
+        """Let the loss draw K negatives by default; the file's own default is the assignment's."""
         if self.n_negatives in (0, NEGATIVES):
             yield
             return
@@ -99,8 +99,8 @@ def tiny_corpus():
 def check(functions, dataset, D, fast_loss):
     """Compare functions with the fast path, or with themselves, for vectors of dimension D.
 
-    Returns two texts, "" for right functions: how they differ, and why the words of a minibatch are
-    not enough to train them on. The dataset's subsample has to be drawn already; both generators
+    Returns two texts, "" for correct functions: how they differ, and why they cannot be trained on
+    just the words of a minibatch. The dataset's subsample must be drawn already; both generators
     are left as they are. Raises UserError if a function fails.
     """
     with random_restored():
@@ -115,7 +115,7 @@ def check(functions, dataset, D, fast_loss):
 
 
 def compare(functions, corpus, D, fast_loss):
-    """Do what `check` does for one minibatch; without a fast loss its draws alone are compared."""
+    """Do what `check` does for one minibatch; without a fast loss only the draws are compared."""
     vectors, begin = some_vectors(corpus, D), random.getstate()
     minibatch = draw(functions, corpus)
     end, given = random.getstate(), vectors.copy()
@@ -125,7 +125,7 @@ def compare(functions, corpus, D, fast_loss):
     if random.getstate() != end:
         return ("it samples differently from the assignment",) * 2
     if not np.array_equal(given, vectors):
-        return ("it changes the vectors that it is given",) * 2
+        return ("it modifies the vectors passed to it",) * 2
 
     needs_all = "it needs more than the words of a minibatch"
     random.setstate(begin)
@@ -140,20 +140,20 @@ def compare(functions, corpus, D, fast_loss):
 
 
 def some_vectors(corpus, D):
-    """Return vectors (2V, D) that show mistakes."""
+    """Return random vectors (2V, D), large enough for mistakes to show."""
     return np.random.default_rng(0).normal(scale=0.5, size=(2 * len(corpus.words), D))
 
 
 def draw(functions, corpus):
-    """Draw the `Minibatch` that right functions would draw."""
+    """Draw the `Minibatch` that correct functions would draw."""
     windows = BulkSampler(corpus, functions.window, functions.n_negatives).draw(BATCH_SIZE)
     return lay_out(windows, len(corpus.words), BATCH_SIZE)[0]
 
 
 def compare_with_itself(functions, corpus):
-    """Say that the gradient is not the slope of the loss, or the loss at the start wrong; or ""."""
+    """Say whether the gradient does not fit the loss, or the loss at the start is wrong; or ""."""
     vectors, V, K = some_vectors(corpus, 2), len(corpus.words), functions.n_negatives
-    rows, begin = [0, 1, V, V + 1], random.getstate()  # the words are all alike
+    rows, begin = [0, 1, V, V + 1], random.getstate()  # two words are enough: all are alike
 
     def f(some):
         vectors[rows] = some
@@ -174,7 +174,7 @@ def compare_with_itself(functions, corpus):
 
 
 def difference(actual, loss, rows, values, words):
-    """Say where loss or gradient (2V, D) differ most from these, or ""; rows not named are zero."""
+    """Say where loss or gradient (2V, D) differ most from these, or ""; other rows are zero."""
     expected = np.zeros_like(actual[1])
     expected[rows] = values
     distances = np.abs(actual[1] - expected)
@@ -190,11 +190,11 @@ def difference(actual, loss, rows, values, words):
 
 # ------------------------------------------------------------------------------------- training
 class WordsOfMinibatch:
-    """A function for `sgd`: the functions on just the words of each minibatch.
+    """An objective for `sgd`: calls the functions on just the words of each minibatch.
 
-    An iteration touches some 1,250 of the treebank's 39,078 rows, but the functions return dense
-    gradients, which cost five times as much. The functions draw for themselves; a stream that draws
-    from the same state of `random` tells which words these will be.
+    An iteration touches about 1,250 of the treebank's 39,078 rows, but the functions return dense
+    gradients, which cost five times as much. The functions draw their own samples; a stream that
+    draws from the same state of `random` tells beforehand which words they will be.
     """
 
     def __init__(self, functions, dataset, stream):
@@ -204,7 +204,7 @@ class WordsOfMinibatch:
     def __call__(self, wordVectors):
         begin, is_first = random.getstate(), not self._dataset.has_subsample()
         minibatch = self._stream.next()
-        if is_first:  # it is drawn in the middle of the first window
+        if is_first:  # the subsample is drawn in the middle of the first window
             self._dataset.forget_subsample()
         random.setstate(begin)
         return on_words_of(minibatch, self._functions, wordVectors, self._dataset)

@@ -1,4 +1,4 @@
-"""An sgd.py, whoever wrote it. What it can do is seen from the arguments of `sgd.sgd`."""
+"""Train with any sgd.py. The arguments of `sgd.sgd` show what it can do."""
 
 import contextlib
 import inspect
@@ -20,7 +20,7 @@ class Diverged(UserError):
 
 
 def check_sgd(sgd):
-    """Return what is wrong with one step of `sgd.sgd`, or ""; UserError if there is no step."""
+    """Return what is wrong with one step of `sgd.sgd`, or ""; UserError if it takes no step."""
     if not callable(getattr(sgd, "sgd", None)):
         raise UserError("sgd.py has no function sgd")
     start = np.array([[1.0, -2.0]])
@@ -58,7 +58,7 @@ def train_as_the_course_does(sgd, f, x0, settings, folder, progress):
     if start > settings.iterations:
         raise CheckpointsInTheWay(f"sgd.py would resume from iteration {start:,}, after the last")
     objective, before = DenseObjective(f, start, progress), os.getcwd()
-    if start:  # the first call may draw the subsample, and has to before `random` is put elsewhere
+    if start:  # the first call may draw the subsample; it must do so before sgd restores `random`
         objective.evaluate(x0)
     os.chdir(folder)
     try:
@@ -75,7 +75,7 @@ def train_as_the_course_does(sgd, f, x0, settings, folder, progress):
 
 
 class DenseObjective:
-    """A function for such an sgd, which tells `progress` what this package's sgd would tell."""
+    """An objective for such an sgd, which reports to `progress` as this package's sgd would."""
 
     def __init__(self, f, start, progress):
         self._f, self._progress, self._iteration = f, progress, start
@@ -100,7 +100,7 @@ class DenseObjective:
         return loss, gradient
 
     def tell(self, x, is_last=False):
-        """Tell what the last iteration has led to: x."""
+        """Report x, the result of the last iteration."""
         is_tenth = self._iteration % PRINT_EVERY == 0
         if self._loss is not None and (is_tenth or is_last):
             old = self._loss if self._smoothed is None else self._smoothed

@@ -1,4 +1,4 @@
-"""What a run is to do: `Settings` decide the vectors, `Options` have everything else too."""
+"""The settings of a run: `Settings` determine the vectors, `Options` add everything else."""
 
 import random
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ LOSSES = {  # name -> the function of word2vec.py
     "negative-sampling": "negSamplingLossAndGradient",
     "naive-softmax": "naiveSoftmaxLossAndGradient",
 }
-# The defaults for a text of one's own: the assignment's settings leave vectors half trained.
+# The defaults for the user's own text: the assignment's settings leave vectors half trained.
 TEXT_DEFAULTS = {
     "iterations": 100_000,
     "dimension": 50,
@@ -21,17 +21,18 @@ TEXT_DEFAULTS = {
     "tokenise": True,
     "keep": 2,
 }
+LARGE_TEXT, LARGE_STEP = 20_000_000, 5.0  # bytes; from there on, this learning rate learns more
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the trained vectors; the defaults are the assignment's."""
+    """Everything that determines the trained vectors; the defaults are the assignment's."""
 
     corpus: Path | None = None  # a text file; None is the assignment's data
     min_count: int | None = 1  # None is 5, or 2 for a short text
     tokenise: bool = False
     lines: bool = False  # each line of the text is a sentence
-    repeats: int | None = None  # None is 30, or as many as fit
+    repeats: int | None = None  # None is 30, or fewer for a long text
     iterations: int = 40000
     dimension: int = 10
     window: int = 5
@@ -57,9 +58,9 @@ class Settings:
     def in_checkpoints(self, dataset, functions=""):
         """Return what a checkpoint must match to be resumed from, a dict without the iterations.
 
-        `functions` is a fingerprint of word2vec.py and sgd.py, where these decide the result.
+        `functions` is a fingerprint of word2vec.py and sgd.py, if the result depends on them.
         """
-        # Dropping rare words shows in the fingerprint of the corpus, which is taken without them.
+        # `min_count` need not be here: the corpus's fingerprint is taken without the rare words.
         settings = {"corpus": dataset.fingerprint(), "repeats": dataset.repeats}
         for name in ("dimension", "window", "step", "loss", "seed"):
             settings[name] = getattr(self, name)
@@ -72,14 +73,14 @@ class Settings:
         return settings
 
     def summary(self, dataset):
-        """Say in a line how a text is trained on."""
+        """Return one line that describes the training on a text."""
         return (
             f"{self.dimension} dimensions, learning rate {self.step:g}, {self.iterations:,} "
             f"iterations, words that occur {dataset.min_count} times or more"
         )
 
     def title(self, name):
-        """Return the title of a picture: the text's name, iterations, and what is no default."""
+        """Return the title of a picture: the text's name, iterations, and changed settings."""
         parts = [name, f"{self.iterations:,} iterations"]
         if self.dimension != Settings.dimension:
             parts.append(f"{self.dimension} dimensions")
@@ -90,13 +91,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Options:
-    """What one run of run.py does: its training, and what it leaves in which folder."""
+    """What one run of run.py does: its training, and which files it writes where."""
 
     training: Settings = Settings()
     textbook: bool = False  # train with word2vec.py's own functions
     output: Path = Path(".")
-    keep: int | None = None  # checkpoints, the newest; None keeps all
-    fresh: bool = False  # remove the checkpoints that are there
+    keep: int | None = None  # how many checkpoints to keep, the newest; None keeps all
+    fresh: bool = False  # remove existing checkpoints first
     words: Path | None = None  # a file with the words to draw
     loss_curve: bool = False
     animate: Path | None = None  # a GIF to write
@@ -108,15 +109,18 @@ class Options:
 
     @classmethod
     def of(cls, given):
-        """Return the options given by name; a text of one's own has defaults of its own.
+        """Return the options given by name, with other defaults for the user's own text.
 
-        Its results go to a folder named after it, and its vectors are exported there.
+        Its results go to a folder named after the text, and its vectors are exported there.
         """
         if "corpus" in given:
             name = given["corpus"].name
             folder = Path(name.split(".")[0] or name)
             folder = folder if folder.name != name else Path(f"{name}_vectors")
-            given = {"output": folder, **TEXT_DEFAULTS, **given}
+            defaults = {"output": folder, **TEXT_DEFAULTS}
+            if given["corpus"].is_file() and given["corpus"].stat().st_size >= LARGE_TEXT:
+                defaults["step"] = LARGE_STEP
+            given = {**defaults, **given}
             given.setdefault("export", given["output"] / "vectors.txt")
         names = {field.name for field in fields(Settings)} & given.keys()
         training = Settings(**{name: given[name] for name in names})

@@ -1,11 +1,11 @@
-"""Train with the word2vec.py and sgd.py in this folder, whoever wrote them.
+"""Train with the word2vec.py and sgd.py in the project's folder, which may be anybody's.
 
     training = Training(settings)           # refuses files that cannot train
-    training.prepare(dataset, worker)       # may refuse them too, and touches nothing
+    training.prepare(dataset, worker)       # may refuse them too, and writes nothing
     wordVectors = training.run(folder)      # writes checkpoints, and resumes from them
 
-The fast path trains in the place of a word2vec.py that matches it; other functions train by
-themselves. Either way the vectors are the ones that these two files define.
+If word2vec.py matches the fast path, the fast path does the training; otherwise word2vec.py's own
+functions do. Either way the vectors are the ones that these two files compute.
 """
 
 import importlib.util
@@ -31,9 +31,9 @@ FOLDER = Path(__file__).resolve().parents[1]
 
 
 class Training:
-    """One training; UserError says what is wrong with either file when it is imported and tried.
+    """One training. Both files are imported and tried; UserError says what is wrong with them.
 
-    `has_our_sgd` says whether `sgd.sgd` has this package's arguments, or the course's seven alone.
+    `has_our_sgd` says whether `sgd.sgd` has this package's arguments or just the course's seven.
     """
 
     def __init__(self, settings, log=print):
@@ -50,11 +50,11 @@ class Training:
         if faults:
             raise UserError("; ".join(faults))
         self.has_our_sgd = optimiser.has_our_arguments(self._sgd)
-        # They count as they are now, whoever changes them later.
+        # The files may be edited meanwhile.
         self._fingerprint = fingerprint(FOLDER / "word2vec.py", FOLDER / "sgd.py")
 
     def prepare(self, dataset, worker=None, textbook=False):
-        """Check word2vec.py and choose what trains; with `textbook` its own functions in any case.
+        """Check word2vec.py and choose what trains; with `textbook`, always its own functions.
 
         Nothing else may draw from `random` between this and `run`.
         """
@@ -66,8 +66,8 @@ class Training:
         difference, needs_all = check(self._functions, dataset, settings.dimension, loss)
         is_right = loss is not None and not difference
         if settings.float32 and not is_right:
-            why = "word2vec.py differs from" if loss else "there is no"
-            raise UserError(f"single precision is for the fast path; {why} vectorised.py")
+            why = "word2vec.py does not match" if loss else "there is no"
+            raise UserError(f"single precision needs the fast path, but {why} vectorised.py")
         log(what_was_found(difference, loss))
         if self._wrong_step:
             log(f"sgd.py is wrong: {self._wrong_step}")
@@ -107,13 +107,13 @@ class Training:
         checkpoints.check_settings(folder, self._in_checkpoints, keep=not self.has_our_sgd)
         arguments = self._sgd, self._f, self._wordVectors, self.settings, folder, progress
         # The products are too small for a second thread, which would take the worker's core.
-        # sgd stops at what is not finite.
+        # Overflow needs no warning, because sgd stops at the first loss that is not finite.
         with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
             if self.has_our_sgd:
                 return optimiser.train(*arguments, self._in_checkpoints)
             self._log("sgd.py has the course's arguments, so it prints and saves by itself")
             if checkpoints.newest(folder):
-                self._log("The course's sgd.py resumes with another step, so results differ")
+                self._log("Resuming changes its learning rate and result, as in the course's file")
             return optimiser.train_as_the_course_does(*arguments)
 
 
@@ -124,7 +124,7 @@ def new_stream(dataset, settings, worker=None):
 
 
 def fast_loss(settings):
-    """Return the loss of the fast path, or None where that is missing, as in the starter."""
+    """Return the loss of the fast path, or None if that is missing, as in the starter."""
     if importlib.util.find_spec("training.fast.vectorised") is None:
         return None
     from training.fast import vectorised  # imports SciPy, which takes a while
@@ -133,7 +133,7 @@ def fast_loss(settings):
 
 
 def what_was_found(difference, fast_loss):
-    """Return the line for people on what the check has found."""
+    """Return the line that tells users the result of the check."""
     if difference:
         command = "autograder ." if (FOLDER / "autograder").is_dir() else "word2vec.py"
         return (
@@ -141,5 +141,5 @@ def what_was_found(difference, fast_loss):
         )
     if fast_loss is not None:
         return "word2vec.py matches the fast path"
-    right = "word2vec.py's draws, its loss at the start and the gradient of its loss are right"
-    return f"{right}; other values of the loss are not checked here, but by `python word2vec.py`"
+    right = "word2vec.py samples correctly, its first loss is right, and its gradient fits its loss"
+    return f"{right}; other values of the loss are not checked here: run `python word2vec.py`"

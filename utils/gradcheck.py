@@ -46,7 +46,7 @@ NEGATIVE_SAMPLING_LOSSES = (
     ({}, "K = 10, the default", 12, 17.322316804115264),
     ({"K": 4}, "K = 4", 6, 9.87094629960833),
 )
-MOST_DRAWS = 1000  # more than that never ends
+MOST_DRAWS = 1000  # after more than this, it would never end
 
 PAIR = {"loss": None, "gradCenterVec": 0, "gradOutsideVecs": 2}
 RESULTS = {  # function -> its results, each with the position of the argument of the same shape
@@ -55,11 +55,11 @@ RESULTS = {  # function -> its results, each with the position of the argument o
     "negSamplingLossAndGradient": PAIR,
     "skipgram": {"loss": None, "gradCenterVecs": 4, "gradOutsideVectors": 5},
 }
-RESTS_ON = {  # function -> those that it calls
+RESTS_ON = {  # function -> the functions that it calls
     "negSamplingLossAndGradient": ["sigmoid"],
     "skipgram": ["sigmoid", "naiveSoftmaxLossAndGradient", "negSamplingLossAndGradient"],
 }
-# Ratio of two results -> what may be behind it
+# Ratio of two results -> the mistake that may cause it
 RATIOS = {
     -1: "is a sign the wrong way round?",
     math.log(10): "is it np.log10 where it should be np.log?",
@@ -68,7 +68,7 @@ RATIOS = {
 
 
 class GradientCheckError(AssertionError):
-    """A value or gradient that is not what it should be; the message shows where, and both."""
+    """A value or gradient is wrong; the message shows where, with the actual and expected value."""
 
 
 # ------------------------------------------------------------------------------- gradient checks
@@ -78,12 +78,12 @@ def gradcheck_naive(f, x, gradientText):
     Parameters
     ----------
     f : callable
-        Takes an array like x, returns the loss and its gradient, of the shape of x. It may draw
+        Takes an array like x, returns the loss and its gradient, in the shape of x. It may draw
         from `random`: every evaluation here begins at the same state of it.
     x : ndarray of float
-        The point to check at. It holds its values again when this returns or raises.
+        The point to check at. It has its old values again when this returns or raises.
     gradientText : str
-        What is checked, for the message.
+        A name for the gradient, used in messages.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def gradcheck_naive(f, x, gradientText):
     state = random.getstate()
     _, gradient = f(x)
     check_shape(f"{gradientText}: the gradient", gradient, np.shape(x))
-    gradient = np.array(gradient)  # f may hand out x itself, which is about to change
+    gradient = np.array(gradient)  # f may return x itself, which is about to change
     numerical = np.empty(np.shape(x))
     for index in np.ndindex(x.shape):
         numerical[index] = central_difference(f, x, index, state)
@@ -126,7 +126,7 @@ def central_difference(f, x, index, state):
 
 
 def name_ratio(actual, expected):
-    """Return a sentence on the ratio of two arrays if it is the same in every entry, or else ""."""
+    """Return a sentence on the ratio of two arrays if it is the same for all entries, else ""."""
     actual, expected = np.ravel(actual), np.ravel(expected)
     if np.all(np.abs(actual) < 1e-6):
         return " Yours is zero everywhere."
@@ -159,7 +159,7 @@ def sigmoid_tests(sigmoid):
         with np.errstate(over="raise", invalid="raise"):
             far_out = sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     except ArithmeticError as error:
-        print(f"remark: sigmoid([-1000, 0, 1000]): {error} (this costs nothing)")
+        print(f"remark: sigmoid([-1000, 0, 1000]): {error} (this costs no points)")
     else:
         check_close("sigmoid([-1000, 0, 1000])", far_out, (0, 0.5, 1))
 
@@ -172,9 +172,9 @@ def loss_tests_softmax(lossAndGradient, v_c, U):
 
 
 def loss_tests_negsamp(lossAndGradient, v_c, U):
-    """Compare the negative-sampling loss with expected values, for negatives that are known.
+    """Compare the negative-sampling loss with expected values, for known negatives.
 
-    Before that, see how many it draws, and whether a word drawn three times counts three times.
+    Before that, check how many it draws, and whether a word drawn three times counts three times.
     """
     o = OUTSIDE_WORD
     for options, K, n_draws, _ in NEGATIVE_SAMPLING_LOSSES:
@@ -207,7 +207,7 @@ class Draws:
     def sampleTokenIdx(self):
         if self.n_draws == MOST_DRAWS:
             raise GradientCheckError(
-                f"it draws more than {MOST_DRAWS} words: a word may be drawn twice for one loss"
+                f"it draws more than {MOST_DRAWS} words: does it refuse to draw a word twice?"
             )
         self.n_draws += 1
         return self._words[(self.n_draws - 1) % len(self._words)]
@@ -252,7 +252,7 @@ def grad_tests_negsamp(skipgram, dummy_tokens, dummy_vectors, dataset, negSampli
 
 
 def check_close(name, actual, expected):
-    """Raise `GradientCheckError` unless numbers or arrays agree to 7 digits after the point."""
+    """Raise `GradientCheckError` unless numbers or arrays agree to 7 decimals."""
     check_shape(name, actual, np.shape(expected))
     if not np.allclose(actual, expected, rtol=0, atol=1e-7):
         space, comma = ("\n", "\n") if np.ndim(expected) else (" ", ", ")
@@ -274,7 +274,7 @@ def check_shape(name, actual, expected):
 def checked(function, name):
     """Return a function of the assignment that raises `GradientCheckError` if a call goes wrong.
 
-    It goes wrong if an argument is modified or the results have other shapes than they should.
+    A call goes wrong if it modifies an argument or returns results of the wrong shapes.
     """
 
     @functools.wraps(function)
@@ -305,17 +305,17 @@ def check_results(result, expected, arguments):
 
 # ------------------------------------------------------------------------------- running them
 def run_checks(checks, names):
-    """Run checks of a word2vec.py and print how each ends; exit status 1 unless all pass.
+    """Run checks of a word2vec.py and print the result of each; exit status 1 unless all pass.
 
-    `checks` has a function by its name in the assignment, and the check to be called with it.
+    `checks` has, by the name of a function, the function and the check to call with it.
     """
-    from common.stopping import run_command  # which a scaffold does not have
+    from common.stopping import run_command  # a scaffold does not have this module
 
     run_command("word2vec.py", lambda: report(checks, names))
 
 
 def report(checks, names):
-    """Print how the checks of these functions end; SystemExit names those that did not pass."""
+    """Print the results of these functions' checks; SystemExit names those that did not pass."""
     failed, unwritten = [], {}
     for name in names:
         print(f"==== {name} ====")
@@ -342,10 +342,10 @@ def report(checks, names):
 
 
 def is_stub(function):
-    """Return whether a function is not written: it does nothing, or nothing but raise."""
+    """Return whether a function is not written yet: its body is empty or only raises an error."""
     try:
         definition = ast.parse(inspect.getsource(function)).body[0]
-    except (OSError, TypeError, SyntaxError):  # one of SciPy's, or a part of a statement
+    except (OSError, TypeError, SyntaxError):  # a compiled function, or a lambda in a statement
         return False
     return isinstance(definition, ast.FunctionDef) and all(
         isinstance(statement, (ast.Pass, ast.Raise))
@@ -355,7 +355,7 @@ def is_stub(function):
 
 
 def fault_of(name, checks):
-    """Return what the check of a function finds, in words; "" if it passes."""
+    """Return what is wrong with a function according to its check; "" if it passes."""
     function, check = checks[name]
     try:
         check(checked(function, name))
@@ -367,7 +367,7 @@ def fault_of(name, checks):
 
 
 def describe(error, file):
-    """Return an error in a line: where in the file it was raised, and what it is."""
+    """Return one line about an error: where in the file it was raised, and what it is."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":")
     return f"{Path(file).name}, line {frames[-1].lineno}, in {frames[-1].name}: {reason}"

@@ -37,8 +37,8 @@ UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
 SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
 MAX_REPEATED = 30_000_000  # tokens before subsampling; the assignment's are 6.8 million
 NOISE_POWER = 0.75  # noise distribution: unigram counts to this power, ibid. section 2.2
-ASCII_TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")  # words with their apostrophes, or one sign
-JOINERS = "\u00ad\u200c\u200d"  # invisible signs inside words
+ASCII_TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")  # a word with its apostrophes, or one sign
+JOINERS = "\u00ad\u200c\u200d"  # invisible characters inside words
 SHORT_TEXT = 100_000  # tokens
 BYTE_ORDER_MARK = "\ufeff"
 MAX_SENTENCE = 1000  # tokens; longer sentences are cut
@@ -46,7 +46,7 @@ LONGEST_LINE = 2**16  # characters read at once
 SENTENCE_END = re.compile(
     "[.!?\u2026]+[\"')\\]\u2019\u201d\u00bb]*(?=\\s|$)|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f]*"
 )
-# Words so long are clauses, in Chinese and Japanese, or in Thai, Lao, Burmese and Khmer.
+# Words this long are clauses, in Chinese and Japanese, or in Thai, Lao, Burmese and Khmer.
 UNSPACED = re.compile(
     "[\u3040-\u30ff\u3400-\u9fff]{5}|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{20}"
 )
@@ -54,7 +54,7 @@ CLASS_BOUNDS = (0.2, 0.4, 0.6, 0.8)  # upper ends of the sentiment classes 0 to 
 
 
 class CorpusError(UserError):
-    """A corpus that cannot be read or trained on; the message says why and what to do."""
+    """A corpus cannot be read or trained on; the message says why and what to do."""
 
 
 class Sentences(NamedTuple):
@@ -64,7 +64,7 @@ class Sentences(NamedTuple):
     offsets: np.ndarray  # (n_sentences + 1,) int64
 
     def lengths(self):
-        """Tokens in each sentence, (n_sentences,)."""
+        """Return the number of tokens in each sentence, (n_sentences,)."""
         return np.diff(self.offsets)
 
 
@@ -78,10 +78,10 @@ class Corpus:
     tablesize : int
         Entries of the noise table.
     repeats : int or None
-        How many times the sentences are there before subsampling; None chooses what fits.
+        How many times the sentences are repeated before subsampling; None chooses by their length.
     min_count : int or None
-        Words that occur fewer times are taken out of the sentences first; None chooses 5, or 2 for
-        a short text.
+        Words that occur fewer times are removed from the sentences first; None is 5, or 2 for a
+        short text.
     """
 
     source = "the corpus"  # what error messages call it
@@ -112,27 +112,27 @@ class Corpus:
 
     # ---------------------------------------------------------------- the text
     def tokens(self):
-        """Token -> number, a dict of V entries."""
+        """Return a dict token -> number, of V entries."""
         return self._index
 
     def sentences(self):
-        """The sentences as lists of tokens."""
+        """Return the sentences as lists of tokens."""
         return self._as_lists(self._sentences)
 
     def numSentences(self):
-        """The number of sentences."""
+        """Return the number of sentences."""
         return len(self._sentences.offsets) - 1
 
     def n_tokens(self):
-        """The number of tokens in all sentences."""
+        """Return the number of tokens in all sentences."""
         return len(self._sentences.tokens)
 
     def longest_sentence(self):
-        """The number of tokens in the longest sentence."""
+        """Return the number of tokens in the longest sentence."""
         return int(self._sentences.lengths().max())
 
     def fingerprint(self):
-        """A short text that tells this corpus from others, whatever it was read from."""
+        """Return a short text that identifies the contents of this corpus."""
         digest = hashlib.sha256("\n".join(self.words).encode("utf-8"))
         for part in self._sentences:
             digest.update(part.tobytes())
@@ -140,7 +140,7 @@ class Corpus:
 
     # ---------------------------------------------------------------- windows
     def rejectProb(self):
-        """Share of each word's occurrences that subsampling drops, (V,).
+        """Return the share of each word's occurrences that subsampling drops, (V,).
 
         max(0, 1 - sqrt(t * total / freq)), Mikolov et al. (2013), equation (5).
         """
@@ -148,33 +148,33 @@ class Corpus:
         return np.maximum(0, 1 - np.sqrt(threshold / self.frequencies))
 
     def tokens_kept(self):
-        """How many tokens of the text subsampling is expected to keep."""
+        """Return how many tokens of the text subsampling is expected to keep."""
         return int(np.sum(self.frequencies[:-1] * (1 - self.rejectProb()[:-1])))
 
     def subsample(self):
-        """The repeated, subsampled `Sentences` that windows are taken from.
+        """Return the repeated, subsampled `Sentences` that windows are taken from.
 
-        Drawn from `random` on the first call and kept. Raises `CorpusError` if no sentence is left
-        that has two different words: no window could ever be drawn.
+        They are drawn from `random` on the first call and kept. Raises `CorpusError` if no sentence
+        with two different words is left, because then there is no window to draw.
         """
         if self._subsample is None:
             self._subsample = self._draw_subsample()
         return self._subsample
 
     def forget_subsample(self):
-        """Have the next `subsample` draw again."""
+        """Make the next call of `subsample` draw again."""
         self._subsample = None
 
     def has_subsample(self):
-        """Whether `subsample` has been drawn already."""
+        """Return whether `subsample` has been drawn already."""
         return self._subsample is not None
 
     def allSentences(self):
-        """`subsample()` as lists of tokens."""
+        """Return `subsample()` as lists of tokens."""
         return self._as_lists(self.subsample())
 
     def getRandomContext(self, C=5):
-        """A centre word and the up to 2C words around it that differ from it: `(str, list)`."""
+        """Return a centre word and up to 2C words around it that differ from it: `(str, list)`."""
         tokens, offsets = self.subsample()
         while True:
             sentence = random.randint(0, len(offsets) - 2)
@@ -211,7 +211,7 @@ class Corpus:
 
     # ---------------------------------------------------------------- noise words
     def sampleTable(self):
-        """The noise table, (tablesize,) int32.
+        """Return the noise table, (tablesize,) int32.
 
         Entry i is the first word whose cumulative share of freq**0.75, times tablesize, is >= i.
         """
@@ -219,7 +219,7 @@ class Corpus:
             # Python's power, not NumPy's: they may differ in the last digit.
             weights = np.array([float(f) ** NOISE_POWER for f in self.frequencies.tolist()])
             cumulative = np.cumsum(weights / np.sum(weights)) * self.tablesize
-            # So the entries of a word end with the last whole number up to its share.
+            # So the entries of a word end at the largest integer up to its cumulative share.
             ends = np.minimum(np.floor(cumulative) + 1, self.tablesize).astype(np.intp)
             ends[-1] = self.tablesize
             words = np.arange(len(ends), dtype=np.int32)
@@ -227,7 +227,7 @@ class Corpus:
         return self._sample_table
 
     def sampleTokenIdx(self):
-        """The number of one word drawn from the noise distribution."""
+        """Return the number of a word drawn from the noise distribution."""
         return int(self.sampleTable()[random.randint(0, self.tablesize - 1)])
 
     def _as_lists(self, sentences):
@@ -266,7 +266,7 @@ class StanfordSentiment(Corpus):
 
     # ---------------------------------------------------------------- labels and split
     def sent_labels(self):
-        """Sentiment of each sentence, (n_sentences,), from 0 (negative) to 1 (positive)."""
+        """Return the sentiment of each sentence, (n_sentences,), from 0 (negative) to 1."""
         if self._labels is None:
             phrase_id = dict(self._read_rows("dictionary.txt", "|", (str, int), header=False))
             value = dict(self._read_rows("sentiment_labels.txt", "|", (int, float)))
@@ -279,7 +279,7 @@ class StanfordSentiment(Corpus):
         return self._labels
 
     def dataset_split(self):
-        """Sentence numbers of train, test and dev, three lists in this order."""
+        """Return the sentence numbers of train, test and dev, three lists in this order."""
         if self._split is None:
             split = [[], [], []]
             for number, part in self._read_rows("datasetSplit.txt", ",", (int, int)):
@@ -290,40 +290,40 @@ class StanfordSentiment(Corpus):
         return self._split
 
     def categorify(self, label):
-        """Class 0 (very negative) to 4 (very positive) of a label between 0 and 1."""
+        """Return the class, 0 (very negative) to 4 (very positive), of a label from 0 to 1."""
         return bisect.bisect_left(CLASS_BOUNDS, label)
 
     def getRandomTrainSentence(self):
-        """A random training sentence and its class: `(list of str, int)`."""
+        """Return a random training sentence and its class: `(list of str, int)`."""
         train = self.dataset_split()[0]
         number = train[random.randint(0, len(train) - 1)]
         return self.sentences()[number], self.categorify(self.sent_labels()[number])
 
     def getTrainSentences(self):
-        """All `(sentence, class)` of the training part."""
+        """Return all pairs `(sentence, class)` of the training part."""
         return self.getSplitSentences(0)
 
     def getTestSentences(self):
-        """All `(sentence, class)` of the test part."""
+        """Return all pairs `(sentence, class)` of the test part."""
         return self.getSplitSentences(1)
 
     def getDevSentences(self):
-        """All `(sentence, class)` of the development part."""
+        """Return all pairs `(sentence, class)` of the development part."""
         return self.getSplitSentences(2)
 
     def getSplitSentences(self, split=0):
-        """All `(sentence, class)` of part 0 (train), 1 (test) or 2 (dev)."""
+        """Return all pairs `(sentence, class)` of part 0 (train), 1 (test) or 2 (dev)."""
         sentences, labels = self.sentences(), self.sent_labels()
         return [(sentences[i], self.categorify(labels[i])) for i in self.dataset_split()[split]]
 
     # ---------------------------------------------------------------- files
     def _read_sentences(self):
-        """The sentences of `datasetSentences.txt` as the file has them, in its order."""
+        """Return the sentences of `datasetSentences.txt`, unchanged and in the file's order."""
         rows = self._read_rows("datasetSentences.txt", "\t", (int, str))
         return [sentence for _, sentence in rows]
 
     def _read_rows(self, name, separator, types, header=True):
-        """Two typed columns of a file, split at the last separator of each line."""
+        """Return two typed columns of a file, split at the last separator of each line."""
         rows = []
         hint = "" if self.path.is_dir() else "; get the data with: sh get_datasets.sh"
         for number, line in read_lines(self.path / name, CorpusError, hint):
@@ -349,8 +349,8 @@ class TextCorpus(Corpus):
     tablesize, repeats, min_count : int
         See `Corpus`. By default they are chosen by the size of the text.
     tokenise : bool
-        Split off punctuation, see `split_off_punctuation`; otherwise tokens are what stands between
-        white space.
+        Split off punctuation, see `split_off_punctuation`; otherwise tokens are separated by white
+        space.
     lines : bool
         Each line is a sentence; otherwise sentences are found across lines, see `find_sentences`.
 
@@ -368,7 +368,7 @@ class TextCorpus(Corpus):
         self.name = os.fsencode(Path(path).name).decode("utf-8", "replace")
         split = split_off_punctuation if tokenise else str.split
         text = (
-            line.replace(BYTE_ORDER_MARK, "").lower()  # files put together have some in the middle
+            line.replace(BYTE_ORDER_MARK, "").lower()  # concatenated files have some in the middle
             for _, line in read_lines(path, CorpusError, longest=LONGEST_LINE)
         )
         sentences = map(split, text if lines else find_sentences(text))
@@ -382,7 +382,7 @@ def find_sentences(lines):
     """Yield the sentences of a text in lines, each as one string.
 
     A sentence ends with a full stop, question or exclamation mark before white space or the end of
-    a line, or with its East Asian form, and before an empty line; other line ends are spaces.
+    a line, with an East Asian form of these, or before an empty line; other line ends are spaces.
     """
     begun = []
     for line in lines:
@@ -401,9 +401,9 @@ def find_sentences(lines):
 
 
 def cut_long(sentences):
-    """Yield lists of tokens, those of more than `MAX_SENTENCE` in pieces, as word2vec.c does.
+    """Yield lists of tokens; cuts those of more than `MAX_SENTENCE` in pieces, as word2vec.c does.
 
-    Some texts have neither lines nor full stops.
+    This is for texts that have neither lines nor full stops.
     """
     for sentence in sentences:
         for begin in range(0, len(sentence) or 1, MAX_SENTENCE):
@@ -421,19 +421,19 @@ def check_spaces(corpus):
 
 
 def split_off_punctuation(text):
-    """Return the tokens of a text: words with the apostrophes inside them, and each other sign.
+    """Return the tokens of a text: words with the apostrophes in them, and every other character.
 
     `it's "half-baked" ...` has the tokens `it's " half - baked " . . .`
     """
     return (ASCII_TOKEN if text.isascii() else any_token()).findall(text)
 
 
-@functools.cache  # going through all of Unicode takes some 0.1 s
+@functools.cache  # going through all of Unicode takes about 0.1 s
 def any_token():
-    """`ASCII_TOKEN` for all scripts, several times slower.
+    """Return `ASCII_TOKEN` for all scripts, several times slower.
 
-    Signs that are no letters but belong to words, such as accents that stand by themselves and the
-    vowels of many scripts, are taken with the letters before them.
+    Marks that belong to words, such as combining accents and the vowels of many scripts, are kept
+    with the letters before them.
     """
     marks = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M"]
     inside = f"{''.join(marks)}{JOINERS}"
@@ -441,7 +441,7 @@ def any_token():
 
 
 def number_tokens(sentences):
-    """Token -> number in order of first appearance, and the sentences as `Sentences`."""
+    """Return token -> number in order of first appearance, and the sentences as `Sentences`."""
     index = {}
     number = index.setdefault
     tokens, offsets = array("i"), array("q", [0])  # a quarter of the memory of lists
@@ -452,7 +452,7 @@ def number_tokens(sentences):
 
 
 def drop_rare(index, sentences, min_count):
-    """The same without the words that occur fewer than `min_count` times, numbered anew."""
+    """Return both without the words that occur fewer than `min_count` times, renumbered."""
     tokens, offsets = sentences
     frequent = np.bincount(tokens, minlength=len(index)) >= min_count
     if frequent.all():
@@ -465,9 +465,9 @@ def drop_rare(index, sentences, min_count):
 
 
 def fitting_repeats(n_tokens):
-    """As many repeats of a text as the assignment has of its own, fewer for a longer text.
+    """Return how often to repeat a text: 30 times as in the assignment, or less for a long text.
 
-    30, unless that makes more than `MAX_REPEATED` tokens before subsampling; at least 1.
+    At most `MAX_REPEATED` tokens before subsampling, but at least one repeat.
     """
     return max(1, min(30, MAX_REPEATED // n_tokens))
 
@@ -476,7 +476,7 @@ def check_contexts(sentences):
     """Raise `CorpusError` unless some sentence has two different words."""
     tokens, offsets = sentences
     differs = tokens[1:] != tokens[:-1]  # from the token before
-    differs[offsets[1:-1] - 1] = False  # which is that of another sentence
+    differs[offsets[1:-1] - 1] = False  # the token before belongs to another sentence
     if not differs.any():
         raise CorpusError(
             "after subsampling no sentence has two different words, so there is no window to "
@@ -485,13 +485,13 @@ def check_contexts(sentences):
 
 
 def find_phrase(sentence, phrase_id):
-    """The id of a sentence of `datasetSentences.txt` in `dictionary.txt`.
+    """Return the id of a sentence of `datasetSentences.txt` in `dictionary.txt`.
 
     The first file is UTF-8 encoded twice and writes brackets as -LRB- and -RRB-; the second is
-    encoded once and writes ( and ). A sentence that the dictionary has as it stands is taken so.
+    encoded once and writes ( and ). A sentence that the dictionary has unchanged is used unchanged.
     """
     if sentence in phrase_id:
         return phrase_id[sentence]
-    with contextlib.suppress(UnicodeError):  # which says that it is encoded once
+    with contextlib.suppress(UnicodeError):  # the error means that it is encoded once
         sentence = sentence.encode("latin-1").decode("utf-8")
     return phrase_id[sentence.replace("-LRB-", "(").replace("-RRB-", ")")]

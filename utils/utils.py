@@ -6,7 +6,7 @@ import numpy as np
 def softmax(x):
     """Return the softmax of a vector (n,) or of each row of a matrix (m, n), in the shape of x.
 
-    exp(x_i) / sum_j exp(x_j) is the same for x and x - max(x), and the second cannot overflow. x is
+    exp(x_i) / sum_j exp(x_j) is the same for x and x - max(x), but the latter cannot overflow. x is
     not modified.
     """
     x = np.asarray(x)

@@ -1,10 +1,10 @@
-"""Minibatches laid out: drawn windows as small problems of their own, integers only.
+"""Lay windows out as minibatches: small problems with local row numbers, integers only.
 
     minibatches = lay_out(sampler.draw(5000), V, batch_size=50)     # 100 of them
     loss, (rows, values) = NegSampling()(wordVectors, minibatches[0])
 
-A minibatch touches some 1,250 of the 39,078 rows of `wordVectors`. It lists these once and refers
-to them by local numbers from there on, so that the mathematics works on small arrays.
+A minibatch touches about 1,250 of the 39,078 rows of `wordVectors`. It lists these rows once and
+then refers to them by local numbers, so that the mathematics works on small arrays.
 """
 
 from typing import NamedTuple
@@ -15,12 +15,12 @@ import numpy as np
 class Minibatch(NamedTuple):
     """B windows on the R rows of `wordVectors` that they touch.
 
-    The rows of the C centre words come first, then the rows of the target words. Windows of one
-    centre word are neighbours. A pair (c, o) of a window has K + 1 targets, o first and then the
+    The rows of the C centre words come first, then the rows of the target words. Windows with the
+    same centre word are adjacent. A pair (c, o) of a window has K + 1 targets, first o and then the
     negatives, and as many scores u^T v_c; there are P pairs and S = P (K + 1) scores.
 
     `indptr` and `indices` are the pattern of a sparse matrix with an entry for each score, in row c
-    and column u. Interpreted as CSR they are the matrix, as CSC its transpose.
+    and column u. Interpreted as CSR they are this matrix, as CSC its transpose.
     """
 
     rows: np.ndarray  # (R,) of wordVectors, each once
@@ -33,9 +33,9 @@ class Minibatch(NamedTuple):
 
 
 class Minibatches:
-    """Minibatches laid out together, which is faster than one by one; item i is a `Minibatch`.
+    """Minibatches that were laid out together, which is faster; item i is a `Minibatch`.
 
-    Their integers are kept end to end, in as few bits as possible, to be sent to another process.
+    Their integers are stored end to end in as few bits as possible, to be sent between processes.
     """
 
     def __init__(self, numbers, places, batch_size, n_negatives):
@@ -107,7 +107,7 @@ def lay_out(windows, V, batch_size):
 
 
 def number_words(words, first, scratch, counting):
-    """Number the different ones among some words; returns these, and the number of every word.
+    """Number the distinct words among `words`; returns these, and the number of every word.
 
     `first` is the first number, `scratch` has an entry for every word of the vocabulary, and
     `counting` counts from 0.

@@ -6,10 +6,10 @@
 
 How it works. `random` is a stream of 32-bit outputs, and what a window draws depends only on where
 in the stream it begins. So a stretch of the stream is cut into segments, which are parsed side by
-side, one window of each at a time, with array operations. All segments but the first begin at a
-guess. But two parses that ever begin a window at the same place agree from there on, and they soon
-do: each segment is parsed until it begins a window where another one already has. Put together, the
-first segment up to there, then the other one from there, and so on, they are the true parse.
+side with array operations, one window of each at a time. All segments but the first begin at a
+guess. But once two parses begin a window at the same place, they agree from there on, and this soon
+happens. Each segment is parsed until it begins a window where another one already has. The true
+parse is the first segment up to that place, then the other one from there, and so on.
 """
 
 import random
@@ -19,11 +19,11 @@ import numpy as np
 
 from common.python_random import to_numpy, to_python
 
-# Segments meet after 15 windows on average, which are parsed twice; but each round of parsing has a
-# price of its own. So a segment is to have 12 windows if there are few of them, and 64 if many.
+# Segments meet after 15 windows on average, which are parsed twice. But each round of parsing has a
+# fixed cost. So a segment has about 12 windows if few are drawn, and 64 if many are.
 WINDOWS_PER_SEGMENT = 12, 64
 BLOCK = 1 << 17  # outputs handled together, few enough for the processor's cache
-AHEAD = 16  # outputs looked at together for the first that a draw accepts
+AHEAD = 16  # outputs that are searched at once for the first that a draw accepts
 MAX_WINDOW_SIZE = 2**32 - 1  # for more, randint takes more than one output
 
 
@@ -41,7 +41,7 @@ class Windows(NamedTuple):
     ends: np.ndarray  # (n_windows,) outputs of the generator used up to each window's end
 
     def part(self, begin, end):
-        """Return the windows from number `begin` up to `end`."""
+        """Return the windows number `begin` to `end` - 1."""
         centers, counts, outside, negatives, ends = self
         w, p = slice(begin, end), slice(counts[:begin].sum(), counts[:end].sum())
         return Windows(centers[w], counts[w], outside[p], negatives[p], ends[w])
@@ -86,7 +86,7 @@ class BulkSampler:
         """Return `Windows`; `random` is left as drawing them one by one would leave it."""
         drawn = []
         if n_windows and not self.dataset.has_subsample():
-            # The subsample is drawn in the middle of the first window, so that is drawn by itself.
+            # The subsample is drawn in the middle of the first window: draw this window separately.
             drawn.append(draw_one(self.dataset, self.window_size, self.n_negatives))
         if self.parser is None and n_windows:
             self.parser = Parser(self.dataset, self.window_size, self.n_negatives)
@@ -98,7 +98,7 @@ class BulkSampler:
 
 
 class Parser:
-    """Reads windows off the outputs of a generator; keeps no more of a dataset than that takes."""
+    """Parses a generator's outputs into windows; keeps only the parts of a dataset it needs."""
 
     def __init__(self, dataset, window_size, n_negatives):
         subsample = dataset.subsample()
@@ -137,11 +137,11 @@ class Parser:
         return concatenate(parts, self._noise.k), state
 
     def _parse(self, state, n_outputs):
-        """Return all whole `Windows` in so many outputs from a state of `random` on.
+        """Return all complete `Windows` in the next `n_outputs` from a state of `random`.
 
         Also returns the state of NumPy's generator before every BLOCK outputs.
         """
-        # At most three draws begin at the end or after it. They read zeros, which no draw rejects.
+        # At most three draws begin at the end or after it; they read zeros, which draws accept.
         outputs = self._outputs.get(n_outputs + AHEAD + 2)
         snapshots = generate(state, outputs[:n_outputs])
         outputs[n_outputs:] = 0
@@ -152,10 +152,10 @@ class Parser:
         step = int(np.clip(n_windows / 2000, *WINDOWS_PER_SEGMENT) * self._outputs_per_window) + 1
         position = np.arange(0, n_outputs, step)
         segment = np.arange(len(position))
-        stop = np.full(len(segment), n_outputs)  # where a segment met another one, or the end
+        stop = np.full(len(segment), n_outputs)  # where a segment meets another one, or the end
         owner = self._owner.get(n_outputs + 1)  # the segment that begins a window there
         owner.fill(-1)
-        owner[n_outputs] = len(segment)  # none, so that every segment that comes there stops
+        owner[n_outputs] = len(segment)  # not a segment: every segment that gets there stops
         redrawn = segment[:0], position[:0], position[:0]
         rounds = []
         while len(segment) or len(redrawn[0]):
@@ -183,7 +183,7 @@ class Parser:
     def _draw_contexts(self, ahead, position, size):
         """Draw the contexts of windows: centres, counts, outside words, and positions after them.
 
-        There is no outside word if all words near by are the centre word.
+        A window has no outside word if all words around the centre word equal it.
         """
         sentence, position = draw_below(ahead, position, *self._sentence_bits)
         start, length = self._starts.take(sentence), self._lengths.take(sentence)
@@ -199,11 +199,11 @@ class Parser:
 
 
 class Noise:
-    """The noise words that are drawn from any position on, in a stretch of outputs.
+    """Looks up the noise words that are drawn from any position in a stretch of outputs.
 
-    Every output whose leading bits are below the table's length gives one. `_words` has them all,
-    and `_ends` the positions after them; `_before` counts the words before each position. `_words`
-    ends with K entries that are no word, so that draws past the end do no harm.
+    Every output whose leading bits are below the table's length gives a word. `_words` has all of
+    these, `_ends` the positions after them; `_before` counts the words before each position. After
+    the words, `_words` has K entries that are no words, so that draws past the end do no harm.
     """
 
     def __init__(self, table, k, no_word):
@@ -233,7 +233,7 @@ class Noise:
         ends[found] = len(outputs) + 1
         self._words, self._ends = words, ends[: found + 1]
         self._before = before[: len(outputs) + 1]
-        self._rows = overlapping(words[: found + self.k], self.k)  # the last has no word at all
+        self._rows = overlapping(words[: found + self.k], self.k)  # the last row has no words
 
     def draw(self, position, counts, outside):
         """Draw K negatives for each outside word of windows, from the windows' positions on.
@@ -259,13 +259,13 @@ class Noise:
         return words, self._ends.take(end - 1, mode="clip")
 
     def _draw_skipping(self, begin, counts, outside, used):
-        """Do what `draw` does, in numbers of draws, for windows in which some are skipped.
+        """Do what `draw` does for windows with skipped draws; `begin` and the ends count draws.
 
-        `used` is a guess of the draws that each pair uses, the skipped ones included.
+        `used` is a guess of the number of draws that each pair uses, including skipped ones.
         """
         last, width = counts.cumsum() - 1, 2 * self.k
         while True:
-            # A pair begins where the one before it ends. Each round settles one pair of a window.
+            # A pair begins where the last one ends, so each round fixes one more pair of a window.
             end = used.cumsum()
             start = end - used + (begin - (end - used)[last - counts + 1]).repeat(counts)
             words = self._words.take(start[:, None] + np.arange(width), mode="clip")
@@ -285,16 +285,16 @@ class Buffer:
         self._array = np.empty(0, dtype=dtype)
 
     def get(self, n):
-        """Return an array of n entries, not cleared; it takes the place of the one before."""
+        """Return an array of n uninitialised entries; it reuses the memory of the previous one."""
         if n > len(self._array):
             self._array = np.empty(4 * n, dtype=self._array.dtype)
         return self._array[:n]
 
 
 def generate(state, outputs):
-    """Fill an array with the outputs from a state of `random` on.
+    """Fill an array with the outputs that follow a state of `random`.
 
-    Returns the state of NumPy's generator before every BLOCK of them, and at the end.
+    Returns the state of NumPy's generator before every BLOCK of outputs, and at the end.
     """
     bit_generator = to_numpy(state)
     snapshots = []
@@ -306,20 +306,20 @@ def generate(state, outputs):
 
 
 def leading_bits(n):
-    """Return how `random` draws below n, from the leading n.bit_length() bits of an output.
+    """Return how `random` draws a number below n, from the leading n.bit_length() bits.
 
-    That is the shift that leaves these bits, and the largest output that is not rejected.
+    Returns the shift that leaves these bits, and the largest output that is not rejected.
     """
     shift = (32 - np.frexp(n)[1]).astype(np.uint32)
     return shift, (np.asarray(n, dtype=np.uint32) << shift) - np.uint32(1)
 
 
 def draw_below(ahead, position, shift, bound):
-    """Draw once from each position on, as `random.randint(0, n - 1)` does.
+    """Draw once at each position, as `random.randint(0, n - 1)` does.
 
     `ahead` is `overlapping(outputs, AHEAD)`; `shift` and `bound` are `leading_bits(n)`, for one n
-    or one for each position. Returns the values and the positions after them. The outputs end with
-    zeros, which no draw rejects: a position after the first zero means that there are too few.
+    or one per position. Returns the values and the positions after them. The outputs end with
+    zeros, which are never rejected; a position after the first zero means that there are too few.
     """
     rows = ahead[position].view(np.uint32).reshape(-1, AHEAD)
     place = (rows <= bound[..., None]).argmax(axis=1)
@@ -334,9 +334,9 @@ def draw_below(ahead, position, shift, bound):
 
 
 def true_parse(rounds, owner, stop, n_outputs):
-    """Return the windows of the true parse, which begins with segment 0, in order."""
+    """Return the windows of the true parse in order; it begins with segment 0."""
     entry = np.full(len(stop), n_outputs)  # where the true parse enters each segment
-    rank = np.zeros(len(stop), dtype=np.min_scalar_type(len(stop)))  # each one's place in it
+    rank = np.zeros(len(stop), dtype=np.min_scalar_type(len(stop)))  # a segment's place in it
     position, n_entered = 0, 0
     while position < n_outputs:
         segment = owner[position]
@@ -346,8 +346,8 @@ def true_parse(rounds, owner, stop, n_outputs):
     segments, windows = zip(*rounds)
     segments, windows = np.concatenate(segments), concatenate(windows)
     true = np.flatnonzero((windows.ends > entry.take(segments)) & (windows.ends <= n_outputs))
-    # The rounds have the windows of each segment in order, so a stable sort is enough; ranks have
-    # 16 bits, for which NumPy's is a radix sort.
+    # The rounds have the windows of each segment in order, so a stable sort by rank is enough. For
+    # 16 bits, NumPy's stable sort is a radix sort.
     return windows.take(true[np.argsort(rank.take(segments.take(true)), kind="stable")])
 
 
@@ -360,7 +360,7 @@ def concatenate(parts, k=0):
 
 
 def runs(first, lengths, step=1):
-    """Return arithmetic sequences end to end, each from a first number on, of a given length."""
+    """Return arithmetic sequences end to end, each with its own first number and length."""
     begins = lengths.cumsum() - lengths
     numbers = (first - step * begins).repeat(lengths)
     numbers += np.arange(0, step * len(numbers), step)
@@ -368,7 +368,7 @@ def runs(first, lengths, step=1):
 
 
 def overlapping(a, n):
-    """Return an array whose item i is the n entries of a from i on, as one piece of memory."""
+    """Return an array whose item i is `a[i : i + n]`, viewed as one piece of memory."""
     return np.ndarray(len(a) - n + 1, np.dtype(f"V{n * a.itemsize}"), a, strides=a.strides)
 
 
@@ -388,7 +388,7 @@ def draw_one(dataset, window_size, k):
 
 
 def state_after(state, n_outputs):
-    """Return the state of `random` that is n outputs of 32 bits after this one."""
+    """Return the state of `random` after n more outputs of 32 bits."""
     bit_generator = to_numpy(state)
     bit_generator.random_raw(n_outputs, output=False)
     return to_python(bit_generator, state)

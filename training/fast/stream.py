@@ -1,11 +1,11 @@
-"""Minibatches drawn and laid out ahead of the training, in a process of their own.
+"""Draw and lay out minibatches ahead of the training, in a separate process.
 
     with Worker() as worker:                    # starts up while the data is loaded
         stream = MinibatchStream(BulkSampler(dataset, 5, 10), 50, worker)
         f = MinibatchObjective(stream, NegSampling())       # for sgd
 
-Why a process and not a thread: drawing and training both make many short NumPy calls, and two
-threads that do so spend most of their time waiting for Python's interpreter lock.
+Why a process and not a thread: drawing and training both make many short NumPy calls, and two such
+threads would spend most of their time waiting for Python's interpreter lock.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ from common.stopping import say
 from training.fast.minibatch import Minibatches, lay_out
 from training.fast.sampler import Parser, state_after
 
-BATCHES_A_PIECE = 100  # minibatches that are laid out and sent together, at most
-SCORES_A_PIECE = 200_000  # about, at most; so many stay in the processor's cache
-PIECES_A_DRAW = 16  # windows enough for many long segments of the sampler
-PIECES_AHEAD = 16  # the pieces that the worker keeps, to be trained on while it draws
+BATCHES_A_PIECE = 100  # the most minibatches to lay out and send together
+SCORES_A_PIECE = 200_000  # about the most scores in a piece, so that it fits into the cache
+PIECES_A_DRAW = 16  # enough windows for many long segments of the sampler
+PIECES_AHEAD = 16  # finished pieces that the worker keeps, to train on while it draws
 START = "from training.fast import stream; stream.serve()"
 ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -37,8 +37,8 @@ class Piece(NamedTuple):
     """Some minibatches of a stream."""
 
     minibatches: Minibatches
-    state: tuple  # of `random`; from it on, the generator's outputs are counted that are used ...
-    ends: np.ndarray  # ... up to the end of each minibatch
+    state: tuple  # of `random`, before the outputs that `ends` counts
+    ends: np.ndarray  # number of outputs used up to the end of each minibatch
 
 
 class Plan(NamedTuple):
@@ -63,7 +63,7 @@ def draw_pieces(plan):
             part = windows.part(begin, begin + size)
             yield make_piece(part, plan.V, plan.batch_size, state)
         missing, state = missing - n_pieces, after
-        # Training can begin after a single piece, and need not wait if the number grows slowly.
+        # Training can begin after one piece, and never waits if the number of pieces grows slowly.
         n_pieces = min(4 * n_pieces // 3 + 1, PIECES_A_DRAW)
 
 
@@ -82,13 +82,13 @@ class MinibatchStream:
     batch_size : int
         Windows in a minibatch.
     worker : Worker, optional
-        Draws ahead in another process; without one, this process draws in between.
+        Draws ahead in another process; without it, this process draws between iterations.
     n_batches : int, optional
-        The worker draws at most about so many minibatches.
+        The worker draws at most about this many minibatches.
 
-    The draws are the textbook's, from the state of `random` at the first `next()`. From then on the
-    stream runs ahead of `random`, until `sync_random()` sets `random` to where the minibatches so
-    far leave it. If somebody changes it after that, the stream continues from there.
+    The draws are the same as drawing one by one, from the state of `random` at the first `next()`.
+    From then on the stream runs ahead of `random`, until `sync_random()` sets `random` to where the
+    minibatches so far leave it. If `random` is changed after that, the stream continues from there.
     """
 
     def __init__(self, sampler, batch_size, worker=None, n_batches=sys.maxsize):
@@ -101,10 +101,10 @@ class MinibatchStream:
         self._synced = None  # the state of `random` that sync_random has set
 
     def begin(self):
-        """Draw the first minibatch already, and with it the dataset's subsample.
+        """Draw the first minibatch and the dataset's subsample now.
 
-        `random` is then where drawing them one by one leaves it. If the first `next()` finds it
-        elsewhere, as when a run is resumed, the stream begins there instead.
+        `random` is then where drawing one by one would leave it. If the first `next()` finds it in
+        another state, for example because a run is resumed, the stream begins there instead.
         """
         self._begin()
         self._synced = random.getstate()
@@ -130,14 +130,14 @@ class MinibatchStream:
         """Return the state of `random` after the minibatches so far."""
         state, ends = self._piece.state, self._piece.ends
         end = int(ends[self._used - 1])
-        # Count from here on, because another sgd.py may ask after each minibatch.
+        # Count from here on, because the course's sgd.py asks after each minibatch.
         self._piece = self._piece._replace(state=state_after(state, end), ends=ends - end)
         return self._piece.state
 
     def _begin(self):
         # The first minibatch is drawn here, because it may draw the dataset's subsample too.
         windows = self._sampler.draw(self._batch_size)
-        ends = np.zeros_like(windows.ends)  # the state of the piece is the one at its end
+        ends = np.zeros_like(windows.ends)  # the state of this piece is the one at its end
         windows = windows._replace(ends=ends)
         self._piece = make_piece(windows, self._V, self._batch_size, random.getstate())
         self._used = 0
@@ -161,15 +161,15 @@ class MinibatchStream:
         return self._all_pieces(ahead, plan)
 
     def _all_pieces(self, ahead, plan):
-        """Yield what the worker draws, and when that ends, what this process draws."""
+        """Yield the worker's pieces, and when they end, pieces drawn by this process."""
         yield from ahead
         yield from draw_pieces(plan._replace(n_pieces=sys.maxsize, state=self._state()))
 
 
 class MinibatchObjective:
-    """A function for `sgd`: each call takes the next minibatch of a stream.
+    """An objective for `sgd`: each call takes the next minibatch of a stream.
 
-    `loss_and_gradient(wordVectors, minibatch)` is that of one minibatch.
+    `loss_and_gradient(wordVectors, minibatch)` computes loss and gradient of one minibatch.
     """
 
     def __init__(self, stream, loss_and_gradient):
@@ -181,11 +181,11 @@ class MinibatchObjective:
 
 
 class Worker:
-    """A process that draws pieces ahead; it lives as long as the `with` statement it is used in.
+    """A process that draws pieces ahead; it lives as long as its `with` statement.
 
-    Training does not depend on it: if it cannot be started, or dies (killed perhaps because memory
-    is short), a line says so and its pieces end. It imports NumPy, the sampler and the layout only,
-    nothing else of what the process that starts it has imported.
+    Training does not depend on it. If it cannot be started, or dies (perhaps because memory is
+    short), a line says so and its pieces end. It imports only NumPy, the sampler and the layout,
+    and nothing else that this process has imported.
     """
 
     def __enter__(self):
@@ -197,12 +197,12 @@ class Worker:
         self._stop()
 
     def pieces(self, plan):
-        """Yield the pieces of a plan, begun at once, for as long as the process lives."""
-        if self._is_used:  # it draws for another plan, or half of a piece has been read
+        """Start on a plan at once; yields its pieces for as long as the process lives."""
+        if self._is_used:  # it may draw for another plan, or a piece may be half read
             self._stop()
             self._start()
         self._is_used = True
-        with contextlib.suppress(OSError):  # it has died, which `_receive` will find out
+        with contextlib.suppress(OSError):  # if it has died, `_receive` will notice
             if self._process is not None:
                 with self._process.stdin as file:
                     pickle.dump(plan, file, protocol=5)
@@ -237,17 +237,17 @@ class Worker:
 def start_process(statement):
     """Start a process that executes a statement, with pipes for its standard input and output.
 
-    It finds the modules that this one finds. Raises OSError if it cannot be started.
+    It has the same import path as this process. Raises OSError if it cannot be started.
     """
-    # Ctrl-C in a terminal is for the process that trains.
+    # Ctrl-C in a terminal must only reach the process that trains.
     options = {"start_new_session": True}
     if os.name == "nt":
         options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     variables = {
-        "OPENBLAS_NUM_THREADS": "1",  # it multiplies next to nothing
-        "NUMPY_MADVISE_HUGEPAGE": "0",  # huge pages take longer to get than they ever save
+        "OPENBLAS_NUM_THREADS": "1",  # it hardly multiplies matrices
+        "NUMPY_MADVISE_HUGEPAGE": "0",  # getting huge pages takes longer than they save
     }
-    # -S: what the site has added to the path is in ours already.
+    # -S: our path already contains what the site module would add.
     command = f"import sys; sys.path[:0] = sys.argv[1:]; {statement}"
     return subprocess.Popen(
         [sys.executable or "", "-S", "-c", command, ROOT, *sys.path],
@@ -265,7 +265,7 @@ def serve():
         plan = pickle.load(sys.stdin.buffer)
     except EOFError:
         return  # there is nothing to do
-    sys.setswitchinterval(1e-4)  # seconds until the thread that sends gets its turn
+    sys.setswitchinterval(1e-4)  # seconds until the sending thread gets its turn
     ahead = queue.Queue(PIECES_AHEAD)
     sender = threading.Thread(target=send, args=(ahead,), daemon=True)
     sender.start()
@@ -276,7 +276,7 @@ def serve():
 
 
 def send(ahead):
-    """Write out what a queue gives until None, or until nobody reads it; then end the process."""
+    """Write a queue's items out until None, or until nobody reads them; then end the process."""
     try:
         with contextlib.suppress(OSError), open(sys.stdout.fileno(), "wb", buffering=0) as file:
             for piece in iter(ahead.get, None):

@@ -1,22 +1,22 @@
-"""The mathematics of a whole minibatch: both losses of the assignment and their gradients.
+"""Compute both losses of the assignment and their gradients, for a whole minibatch at once.
 
 Both functions return what `word2vec.word2vec_sgd_wrapper` returns for the same windows, the means
 over the windows of the loss (6) and of its gradient, but only the rows of the gradient that are not
-zero. v_c, u_o and u_k are rows of `wordVectors`, whose precision is used. Numbers in brackets are
-formulas of the handout and of written.md.
+zero. v_c, u_o and u_k are rows of `wordVectors`, whose precision is used. Tags in brackets are
+formulas in the handout and in written.md.
 """
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
 
-MAX_SCORE = 80.0  # for a larger score, 1 + e^-x is 1, and e^x might overflow in single precision
+MAX_SCORE = 80.0  # for larger x, 1 + e^-x is 1, and e^x might overflow in single precision
 
 
 def naive_softmax(wordVectors, minibatch):
     """Compute what `word2vec_sgd_wrapper` does with `naiveSoftmaxLossAndGradient`.
 
-    The `Minibatch` has no negatives. All pairs of a centre word share one softmax: with n of them,
-    n_w of which have the outside word w, the sums over pairs of (2), (b5) and (c3) are
+    The `Minibatch` has no negatives. All pairs of a centre word share one softmax. If there are n
+    pairs, and n_w have the outside word w, the sums of (2), (b5) and (c3) over the pairs are
 
         J = n log sum_w exp(u_w^T v_c) - sum_w n_w u_w^T v_c
         dJ/dv_c = sum_w (n yhat_w - n_w) u_w,  dJ/du_w = (n yhat_w - n_w) v_c
@@ -51,7 +51,7 @@ class NegSampling:
     """
 
     def __init__(self):
-        self._room = 0, 0, None  # for so many rows and scores, and of what kind
+        self._room = 0, 0, None  # memory for how many rows and scores, of which shape and type
 
     def __call__(self, wordVectors, minibatch):
         rows, C, pair_centers, indptr, indices, counts, K = minibatch
@@ -78,7 +78,7 @@ class NegSampling:
         e -= x
         loss = e.dot(self._ones[:S]) / B  # (5); faster than the sum
 
-        # Both gradients by matrices that are filled rather than made; their shapes never change.
+        # Both gradients use matrices that are refilled, not made anew; their shapes never change.
         of_centers, of_targets = self._matrices
         of_centers.indptr = of_targets.indptr = indptr
         of_centers.indices, of_targets.indices = self._counting[:S], indices
@@ -96,5 +96,5 @@ class NegSampling:
         self._minus_signs = -self._signs / B
         self._ones = np.ones(S, dtype=dtype)
         self._counting = np.arange(S)
-        # One has a column for each score, the other a row for each row of the gradient.
+        # The first has a column for each score, the second a row for each row of the gradient.
         self._matrices = csr_array((B, S), dtype=dtype), csc_array((R, B), dtype=dtype)
