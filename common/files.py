@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import errno
 import gzip
+import hashlib
 import io
 import os
 import secrets
@@ -112,6 +113,13 @@ def check_apart(outputs, inputs):
             raise UserError(f"{path} is an input, so it is not overwritten; give another name")
         if any(is_same_file(path, other) for other in outputs[:number]):
             raise UserError(f"two outputs would be written to {path}; give another name")
+
+
+def fingerprint(*paths):
+    """Return a short text that identifies the contents of text files, whatever ends their lines."""
+    texts = [Path(path).read_bytes().replace(b"\r\n", b"\n") for path in paths]
+    digests = [hashlib.sha256(text).hexdigest() for text in texts]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
 def is_same_file(one, other):

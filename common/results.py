@@ -87,8 +87,13 @@ def check_outputs(options):
             check_replaceable(path, is_ours, options.overwrite)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
-    if words.exists() and checkpoints.read_words(folder)[-1:] != [checkpoints.UNKNOWN]:
-        raise FolderError(f"{words} was not written by a run, so it is not overwritten")
+    are_foreign = {
+        words: words.exists() and checkpoints.read_words(folder)[-1:] != [checkpoints.UNKNOWN],
+        losses: losses.exists() and checkpoints.read_losses(folder) is None,
+    }
+    for path, is_foreign in are_foreign.items():
+        if is_foreign:
+            raise FolderError(f"{path} was not written by a run, so it is not overwritten")
 
 
 def check_replaceable(path, is_ours, overwrite=False):

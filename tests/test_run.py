@@ -146,9 +146,7 @@ def test_a_text_without_suitable_words_is_trained_on_all_the_same(command):
     result = command("--iterations", "3")
     assert (result.returncode, result.err) == (0, "")
     assert "No picture" in result.out and "--words" in result.out
-    assert visible_files(command.work) == sorted(
-        [*checkpoint(3), *OWN_FILES, "README.txt", "vectors.txt"]
-    )
+    assert visible_files(command.work) == sorted([*checkpoint(3), *OWN_FILES, *TEXT_FILES])
 
 
 def test_losses_are_those_of_the_whole_run_when_it_is_resumed(command):
@@ -225,7 +223,7 @@ def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone
     for options, said in (
         (["--window", "3"], "window 5 (now 3)"),
         (["--step", "0.1"], "step 0.3 (now 0.1)"),
-        (["--dimension", "4"], "dimension 50 (now 4)"),
+        (["--dimension", "4"], "dimension 10 (now 4)"),
         (["--negatives", "3"], "negatives 10 (now 3)"),
         (["--loss", "naive-softmax"], "loss negative-sampling (now naive-softmax)"),
         (["--seed", "1"], "seed None (now 1)"),
@@ -463,9 +461,7 @@ def test_a_broken_matplotlib_does_not_cost_the_training(command, monkeypatch):
     assert result.returncode == 1
     line = the_one_line(result.err)
     assert "the vectors are saved, but" in line and "word_vectors.png could not be made" in line
-    assert visible_files(command.work) == sorted(
-        [*checkpoint(2), *OWN_FILES, "README.txt", "vectors.txt"]
-    )
+    assert visible_files(command.work) == sorted([*checkpoint(2), *OWN_FILES, *TEXT_FILES])
 
 
 def test_a_picture_that_cannot_be_written_does_not_cost_the_training(command):

@@ -322,9 +322,9 @@ def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
     Path("notes").write_text("not to be lost", encoding="utf-8")
     Path("new").write_bytes(b"")
     for path, why in (
-        ("v.txt", "v.txt is an input"),
-        ("saved_params_5.npy", "a run's own files"),
-        ("./sentiment_errors.txt", "two outputs"),
+        ("v.txt", "v.txt"),
+        ("saved_params_5.npy", "saved_params_5.npy"),
+        ("./sentiment_errors.txt", "another name"),
         ("notes", "notes exists"),
     ):
         status, out, err = small("--vectors", "v.txt", "--json", path)

@@ -8,7 +8,6 @@ If word2vec.py matches the fast path, the fast path does the training; otherwise
 functions do. Either way the vectors are the ones that these two files compute.
 """
 
-import hashlib
 import importlib.util
 import random
 import time
@@ -19,6 +18,7 @@ import numpy as np
 from common import checkpoints
 from common.assignment import BATCH_SIZE
 from common.faults import load
+from common.files import fingerprint
 from common.progress import duration
 from common.python_random import random_restored
 from common.stopping import UserError
@@ -50,19 +50,20 @@ class Training:
         if faults:
             raise UserError("; ".join(faults))
         self.has_our_sgd = optimiser.has_our_arguments(self._sgd)
-        self._fingerprint = fingerprint()  # taken now, because the files may be edited meanwhile
+        # The files may be edited meanwhile.
+        self._fingerprint = fingerprint(FOLDER / "word2vec.py", FOLDER / "sgd.py")
 
     def prepare(self, dataset, worker=None, textbook=False):
         """Check word2vec.py and choose what trains; with `textbook`, always its own functions.
 
         Nothing else may draw from `random` between this and `run`.
         """
-        settings, log, functions = self.settings, self._log, self._functions
+        settings, log = self.settings, self._log
         self._wordVectors = settings.initial_vectors(len(dataset.words))
         start, stream = random.getstate(), new_stream(dataset, settings, worker)
         stream.begin()
         loss = fast_loss(settings)  # the worker draws meanwhile
-        difference, needs_all = check(functions, dataset, settings.dimension, loss)
+        difference, needs_all = check(self._functions, dataset, settings.dimension, loss)
         is_right = loss is not None and not difference
         if settings.float32 and not is_right:
             why = "word2vec.py does not match" if loss else "there is no"
@@ -71,30 +72,34 @@ class Training:
         if self._wrong_step:
             log(f"sgd.py is wrong: {self._wrong_step}")
 
-        self._f = MinibatchObjective(stream, loss)
-        if textbook or not is_right:
+        if is_right and not textbook:
+            self._f = MinibatchObjective(stream, loss)
+        else:
             random.setstate(start)
-            dataset.forget_subsample()
-            if needs_all:
-                self._f = lambda wordVectors: functions(dataset.tokens(), wordVectors, dataset)
-            else:
-                self._f = WordsOfMinibatch(functions, dataset, stream)
-            with random_restored():
-                self._f(self._wordVectors)  # the first call draws the subsample
-                began = time.perf_counter()
-                self._f(self._wordVectors)
-                seconds = settings.iterations * (time.perf_counter() - began)
-                stream.sync_random()
-            dataset.forget_subsample()
-            how = f" on whole arrays, because {needs_all}" if needs_all else ""
-            log(f"Training with your word2vec.py{how}: about {duration(seconds)}")
+            self._use_own_functions(dataset, stream, needs_all)
         ours = is_right and self.has_our_sgd and not self._wrong_step
         self._in_checkpoints = settings.in_checkpoints(dataset, "" if ours else self._fingerprint)
+
+    def _use_own_functions(self, dataset, stream, needs_all):
+        functions = self._functions
+        self._f = WordsOfMinibatch(functions, dataset, stream)
+        if needs_all:
+            self._f = lambda wordVectors: functions(dataset.tokens(), wordVectors, dataset)
+        dataset.forget_subsample()
+        with random_restored():
+            self._f(self._wordVectors)  # the first call draws the subsample
+            began = time.perf_counter()
+            self._f(self._wordVectors)
+            seconds = self.settings.iterations * (time.perf_counter() - began)
+            stream.sync_random()
+        dataset.forget_subsample()
+        how = f" on whole arrays, because {needs_all}" if needs_all else ""
+        self._log(f"Training with your word2vec.py{how}: about {duration(seconds)}")
 
     def run(self, folder, progress=lambda _: None):
         """Train, with checkpoints in a folder; returns the vectors (2V, D).
 
-        `progress` is called with a `sgd.Progress`. Raises `CheckpointsInTheWay` if none of the
+        `progress` is told what `sgd.Progress` has. Raises `CheckpointsInTheWay` if none of the
         checkpoints there can be used, `Diverged` if the learning rate is too large.
         """
         from threadpoolctl import threadpool_limits  # it comes with scikit-learn
@@ -137,11 +142,4 @@ def what_was_found(difference, fast_loss):
     if fast_loss is not None:
         return "word2vec.py matches the fast path"
     right = "word2vec.py samples correctly, its first loss is right, and its gradient fits its loss"
-    return f"{right}; `python word2vec.py` checks more values of the loss"
-
-
-def fingerprint():
-    """Return a short text that identifies the contents of these two files."""
-    texts = [(FOLDER / name).read_bytes() for name in ("word2vec.py", "sgd.py")]
-    digests = [hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest() for text in texts]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+    return f"{right}; other values of the loss are not checked here: run `python word2vec.py`"
