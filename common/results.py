@@ -67,7 +67,8 @@ def check_outputs(options):
     Makes the projector's folder.
     """
     folder, projector = options.output, options.export_projector
-    words, losses = (folder / name for name in (checkpoints.WORDS, checkpoints.LOSSES))
+    names = checkpoints.WORDS, checkpoints.COUNTS, checkpoints.LOSSES
+    words, counts, losses = (folder / name for name in names)
     exports = [(options.export, is_export), (options.animate, is_gif)]
     if projector is not None:
         exports += [
@@ -76,7 +77,12 @@ def check_outputs(options):
     if options.training.corpus is not None:
         exports.append((folder / README, is_readme))
     exports = [(path, is_ours) for path, is_ours in exports if path is not None]
-    others = [words, losses, *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK))]
+    others = [
+        words,
+        counts,
+        losses,
+        *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)),
+    ]
     inputs = [path for path in (options.training.corpus, options.words) if path is not None]
     try:
         if projector is not None:
@@ -89,6 +95,7 @@ def check_outputs(options):
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
     are_foreign = {
         words: words.exists() and checkpoints.read_words(folder)[-1:] != [checkpoints.UNKNOWN],
+        counts: counts.exists() and checkpoints.read_frequencies(folder) is None,
         losses: losses.exists() and checkpoints.read_losses(folder) is None,
     }
     for path, is_foreign in are_foreign.items():

@@ -535,6 +535,14 @@ def test_a_list_of_words_of_ones_own_is_not_taken_for_an_earlier_runs(command):
         assert mine.read_text(encoding="utf-8") == "great\nrain\n"
 
 
+def test_a_counts_txt_of_the_users_own_is_not_overwritten(command):
+    mine = command.work / "counts.txt"
+    mine.write_text("great 3\nrain 5\n", encoding="utf-8")
+    for options in ([], ["--corpus", mine]):
+        assert "counts.txt" in the_one_line(command("--iterations", "2", *options).err)
+        assert mine.read_text(encoding="utf-8") == "great 3\nrain 5\n"
+
+
 def test_what_checkpoints_took_is_told_from_the_usual_time_between_two(tmp_path):
     stopped_for_a_day, copied = [1000, 1600, 90000, 90600], [1000] * 4
     for times, seconds in ((stopped_for_a_day, 2400), (copied, None)):
