@@ -19,7 +19,6 @@ from common.stopping import UserError
 
 WORDS, COUNTS, LOSSES = "words.txt", "counts.txt", "losses.tsv"
 SETTINGS = "saved_settings.json"  # only for an sgd.py whose checkpoints contain no settings
-UNKNOWN = "UNK"  # the last word
 PARAMS = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
 NAME = re.compile(  # matches these files, and the temporary files that a killed run leaves
     rf"({PARAMS.pattern}|saved_state_[1-9][0-9]*\.pickle|{re.escape(SETTINGS)}"

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 
 from common import checkpoints
-from common.assignment import ANNEAL_EVERY, PRINT_EVERY
+from common.assignment import ANNEAL_EVERY, PRINT_EVERY, UNKNOWN
 from common.files import check_apart, check_writable, read_lines, replacing, try_lock
 from common.progress import LossCurve, Progress
 from common.stopping import UserError
@@ -94,7 +94,7 @@ def check_outputs(options):
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
     are_foreign = {
-        words: words.exists() and checkpoints.read_words(folder)[-1:] != [checkpoints.UNKNOWN],
+        words: words.exists() and checkpoints.read_words(folder)[-1:] != [UNKNOWN],
         counts: counts.exists() and checkpoints.read_frequencies(folder) is None,
         losses: losses.exists() and checkpoints.read_losses(folder) is None,
     }

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common.assignment import UNKNOWN
 from common.files import read_lines
 from common.python_random import to_numpy, to_python
 from common.stopping import UserError
@@ -33,7 +34,6 @@ from utils.get_datasets import ROTTEN_TOMATOES_FOLDER, SST_FOLDER
 
 DEFAULT_PATH = SST_FOLDER
 STAND_IN_NAME = "Rotten Tomatoes snippets (not the Stanford Sentiment Treebank)"
-UNKNOWN = "UNK"  # the last token of every vocabulary, counted once
 SUBSAMPLE_THRESHOLD = 1e-5  # t of Mikolov et al. (2013), section 2.3
 MAX_REPEATED = 30_000_000  # tokens before subsampling; the assignment's are 6.8 million
 NOISE_POWER = 0.75  # noise distribution: unigram counts to this power, ibid. section 2.2
