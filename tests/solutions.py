@@ -290,9 +290,9 @@ def edited(old, new, files=None):
     return {**sources, name: sources[name].replace(old, new)}
 
 
-def make_zip(path, files, prefix=""):
-    """A zip archive of files, name -> content; its path."""
+def make_zip(path, *files):
+    """A zip archive of files, dicts of name (or ZipInfo) -> content; its path."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, content in files.items():
-            zipped.writestr(name if isinstance(name, zipfile.ZipInfo) else prefix + name, content)
+        for name, content in (item for some in files for item in some.items()):
+            zipped.writestr(name, content)
     return path

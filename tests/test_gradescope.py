@@ -11,13 +11,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from solutions import CORRECT
+from conftest import ROOT, run_python
+from solutions import CORRECT, make_zip
 
 if os.name != "posix":
     pytest.skip("needs a POSIX system", allow_module_level=True)
 
 from autograder import pack, sandbox  # noqa: E402
+from common.stopping import UserError  # noqa: E402
 from utils.get_datasets import DATA_FILES, SST_FOLDER  # noqa: E402
 
 has_wall = pytest.mark.skipif(
@@ -44,13 +45,6 @@ def write_script(path, *lines):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(("#!/bin/sh", *lines, "")), encoding="utf-8")
     path.chmod(0o755)
-
-
-def write_zip(path, files):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, content in files.items():
-            zipped.writestr(name, content)
-    return path
 
 
 def run_autograder(base, files):
@@ -142,7 +136,7 @@ def test_setup_fails_without_the_treebank_and_takes_no_other_sentences_for_it(
 @pytest.mark.thorough
 @pytest.mark.usefixtures("sst")
 def test_setup_is_content_with_data_that_was_packed(gradescope, tmp_path):
-    data = write_zip(tmp_path / "sst.zip", {n: (SST_FOLDER / n).read_bytes() for n in DATA_FILES})
+    data = make_zip(tmp_path / "sst.zip", {n: (SST_FOLDER / n).read_bytes() for n in DATA_FILES})
     pack.pack(tmp_path / "with_data.zip", data)
     with zipfile.ZipFile(tmp_path / "with_data.zip") as zipped:
         zipped.extractall(gradescope / "source")
@@ -156,9 +150,11 @@ def test_packing_twice_gives_the_same_archive(tmp_path):
 
 
 def test_data_that_is_not_the_treebank_is_not_packed(tmp_path):
-    data = write_zip(tmp_path / "data.zip", dict.fromkeys(DATA_FILES, b""))
-    errors = run_pack("--output", tmp_path / "a.zip", "--data", data)
-    assert errors.startswith(f"pack.py: {data} is not the treebank") and errors.count("\n") == 1
+    data = make_zip(tmp_path / "data.zip", dict.fromkeys(DATA_FILES, b""))
+    script = ROOT / "autograder" / "pack.py"
+    done = run_python(script, "--output", tmp_path / "a.zip", "--data", data)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"pack.py: {data} is not")
     assert [path.name for path in tmp_path.iterdir()] == ["data.zip"]
 
 
@@ -166,14 +162,6 @@ def test_data_that_is_not_the_treebank_is_not_packed(tmp_path):
 def test_what_is_no_file_is_not_replaced_by_a_pack(tmp_path, monkeypatch, output):
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    errors = run_pack("--output", output)
-    assert errors.startswith("pack.py: ") and errors.count("\n") == 1
+    with pytest.raises((UserError, OSError)):
+        pack.pack(Path(output))
     assert os.listdir() == ["pipe"] and Path("pipe").is_fifo()
-
-
-def run_pack(*arguments):
-    """What pack.py complains of."""
-    command = [sys.executable, ROOT / "autograder" / "pack.py", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1 and done.stdout == ""
-    return done.stderr

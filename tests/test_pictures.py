@@ -56,10 +56,8 @@ def curve_of(iterations):
 @pytest.mark.parametrize(
     "iterations, halvings",
     [
-        pytest.param(range(10, 40001, 10), [20000], marks=pytest.mark.thorough),
-        (range(10, 50001, 10), [20000, 40000]),
-        pytest.param(range(25010, 90001, 10), [40000, 60000, 80000], marks=pytest.mark.thorough),
-        pytest.param(range(10, 20001, 10), [], marks=pytest.mark.thorough),
+        (range(5000, 50001, 1000), [20000, 40000]),
+        (range(25000, 40001, 1000), []),  # begun after one, ended on another
         ([7], []),
     ],
 )
@@ -131,23 +129,15 @@ def png(size, mode="RGB"):
 
 
 @needs_posix
-def test_a_picture_has_a_size():
-    assert pictures.png_size(png((64, 48))) == (64, 48)
-
-
-PICTURES = {
-    "nothing": (b"", "begin"),
-    "half a picture": (png((64, 48))[:60], "Pillow"),
-    "another checksum": (png((64, 48))[:50] + b"\xff" + png((64, 48))[51:], "Pillow"),
-    "too small": (png((8, 48)), "8 x 48"),
-    "too large": (png((20_000, 16), "1"), "20000 x 16"),
-}
-
-
-@needs_posix
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", PICTURES)
-def test_what_is_no_picture_is_told(name):
-    content, why = PICTURES[name]
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (png((64, 48))[:60], "Pillow"),  # cut off
+        (png((64, 48))[:50] + b"\xff" + png((64, 48))[51:], "Pillow"),
+        (png((8, 48)), "8 x 48"),
+        pytest.param(png((20_000, 16), "1"), "20000 x 16", marks=pytest.mark.thorough),
+    ],
+)
+def test_what_is_no_picture_is_told(content, why):
     with pytest.raises(pictures.NoPicture, match=why):
         pictures.png_size(content)

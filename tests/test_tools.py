@@ -8,15 +8,10 @@ import subprocess
 import pytest
 from conftest import ROOT, run_python
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 needs_make = pytest.mark.skipif(
     os.name != "posix" or shutil.which("make") is None, reason="needs make and a POSIX shell"
 )
-
-
-def name_of(path):
-    return path.relative_to(ROOT).as_posix()
 
 
 def make(*arguments, cwd=ROOT):
@@ -78,15 +73,26 @@ def test_make_says_if_python_is_too_old(tmp_path):
     old.chmod(0o755)
     result = make("run", f"PYTHON={old}", cwd=tmp_path)
     assert result.returncode == 2
-    assert "Python 3.10 or newer is needed, this is 3.9.1; name another" in result.stderr
+    assert "3.9.1" in result.stderr
     assert not (tmp_path / ".venv").exists()
 
 
 # ------------------------------------------------------------------------------------- pages
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_pages_name_targets_of_make_and_files_that_exist(page, targets):
+def anchors(page):
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^##+ (.*)", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_targets_of_make_files_and_headings_that_exist(page, targets):
     text = page.read_text(encoding="utf-8")
     commands = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.M)
     assert set(commands) <= set(targets)
-    links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", text)
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    for name, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", text):
+        path = page.parent / name if name else page
+        assert path.exists(), name
+        assert not anchor or anchor in anchors(path), anchor
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        rows = re.sub(r"\\\|", "", table).splitlines()
+        assert len({row.count("|") for row in rows}) == 1, "a bare | splits a cell"
