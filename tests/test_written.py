@@ -435,6 +435,7 @@ def test_the_windows_and_the_noise_of_the_run(sst):
     batch = pair * spread / math.sqrt(50)
     smoothed = batch * math.sqrt(0.05 / (2 - 0.05))  # of s = 0.95 s + 0.05 loss
     assert {round(pair, 2), outside, spread, round(batch, 1), round(smoothed, 1)} <= said
+    assert {round(pair * outside, 1), *(d / 5 for d in range(1, 6))} <= said
     random.seed(0)
     dataset = StanfordSentiment(sst)
     sizes = [len(dataset.getRandomContext(random.randint(1, 5))[1]) for _ in range(5000)]
