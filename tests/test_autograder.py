@@ -106,7 +106,7 @@ def summary(exercise, outcome, source=b""):
 
 
 # ------------------------------------------------------------------------------ right submissions
-@pytest.mark.parametrize("seed, style", enumerate(STYLES))
+@pytest.mark.parametrize("seed, style", [*enumerate(STYLES)])
 @pytest.mark.parametrize("name", POINTS)
 def test_a_correct_submission_earns_all_points(grade, name, style, seed):
     points, lines, remarks = grade(name, STYLES[style], seed)
