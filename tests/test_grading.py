@@ -68,6 +68,7 @@ WRONG_PARAMS = {
     "deeply nested header": (with_shape(b"(" * 8), "np.save"),
     "negative shape": (with_shape(b"(-2,-6),"), "has shape (-2, -6)"),
     "boolean shape": (with_shape(b"(2,True)"), "has shape (2, True)"),
+    "complex": (npy(np.zeros((4, 3), dtype=complex)), "not floats"),
     "integers": (npy(np.zeros((4, 3), dtype=int)), "int64, not floats"),
     "odd rows": (npy(np.zeros((5, 3))), "it must be (2V, D)"),
     "a vector": (npy(np.zeros(6)), "it must be (2V, D)"),
