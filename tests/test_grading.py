@@ -437,7 +437,9 @@ def test_one_question_is_graded_after_those_it_rests_on(tmp_path, grader):
 
 
 def test_a_file_itself_is_graded_for_its_part(tmp_path, grader):
-    sources = {**CORRECT, "sgd.py": "import helper\n" + CORRECT["sgd.py"], "helper.py": ""}
+    sources = edited("x - step * grad", "x - helper.times(step, grad)")
+    sources["sgd.py"] = "import helper\n" + sources["sgd.py"]
+    sources["helper.py"] = "from operator import mul as times\n"
     status, table, _ = grader(folder_of(tmp_path, sources) / "sgd.py")
     assert status == 0 and "total 4 / 4" in squeezed(table)
     assert "is complete. Next:" in table
