@@ -39,7 +39,7 @@ try:
     from autograder.results import Grading, Row
     from autograder.run_part import DIVERGED, grade_run
     from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall, advice_for, find_wall
-    from common.files import check_apart, check_writable
+    from common.files import check_apart, check_writable, write_json
 except ImportError as error:
     if error.name not in ("pwd", "resource", "fcntl"):
         raise
@@ -270,7 +270,7 @@ def grade_one(options):
         status = 0 if all(row.passed() for row in grading.rows) else 1
         status = status if all(row.graded for row in grading.rows) else 3
     if options.results:
-        results.write(options.results, content)
+        write_json(options.results, content)
     return status
 
 
