@@ -18,7 +18,7 @@ import numpy as np
 
 from common import checkpoints
 from common.assignment import ANNEAL_EVERY, PRINT_EVERY, UNKNOWN
-from common.files import check_apart, check_writable, read_lines, replacing, try_lock
+from common.files import check_apart, check_writable, replacing, try_lock
 from common.progress import Progress
 from common.stopping import UserError
 from common.vectors import (
@@ -29,7 +29,13 @@ from common.vectors import (
     write_projector,
     write_text,
 )
-from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
+from common.word_choice import (
+    ASSIGNMENT_WORDS,
+    frequent_words,
+    group_by_clustering,
+    known_words,
+    words_in_file,
+)
 
 WORDS_PICTURE, LOSS_PICTURE, README = "word_vectors.png", "loss_curve.png", "README.txt"
 README_BEGINS = b"Word vectors trained by run.py"
@@ -184,11 +190,7 @@ class Gallery:
             return {"": self.words}
         if self._options.training.corpus is not None:
             return group_by_clustering(self.words, wordVectors[self._rows(self.words)])
-        present = set(self.words)
-        groups = {
-            name: [word for word in words if word in present]
-            for name, words in ASSIGNMENT_WORDS.items()
-        }
+        groups = {n: [w for w in words if w in self.words] for n, words in ASSIGNMENT_WORDS.items()}
         return {name: words for name, words in groups.items() if words}
 
     def _draw_words(self, wordVectors, path):
@@ -297,17 +299,10 @@ class Gallery:
 
 def words_to_draw(dataset, options):
     """Return the words for the pictures that occur in the text; prints the others."""
+    known = dataset.tokens()
     if options.words is not None:
-        lines = [line.lower().split() for _, line in read_lines(options.words, UserError)]
-        words = list(dict.fromkeys(word for line in lines for word in line))
-    elif options.training.corpus is not None:
-        words = frequent_words(dataset)
-    else:
-        words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
-    present = [word for word in words if word in dataset.tokens()]
-    missing = [word for word in words if word not in dataset.tokens()]
-    if missing and present:
-        print(f"Not in the text, so not in the picture: {' '.join(missing)}")
-    if not present and options.words is not None:
-        raise UserError(f"none of the words in {options.words} is in the text")
-    return present
+        return words_in_file(options.words, known, "the text")
+    if options.training.corpus is not None:
+        return frequent_words(dataset)
+    words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
+    return known_words(words, known, "the text")
