@@ -53,7 +53,7 @@ def grade(path, seed, sandbox, names, strict=False):
         header=[
             f"Assignment 2, coding: {printable(path.resolve().name)}",
             f"Inputs were drawn at random; repeat them with: --seed {seed}",
-            sandbox.wall.sentence,
+            sandbox.wall.value,
         ],
         points=points(),
     )
@@ -283,7 +283,7 @@ def grade_class(options):
     command += ["--strict-run"] * options.strict_run + ["--trust"] * options.trust
     command += ["-q", options.question] if options.question else []
     submissions, left_out = whole_class.find_submissions(options.paths)
-    print(f"{wall.sentence}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
+    print(f"{wall.value}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
     if left_out:
         print(printable(f"Ignored, because they are not submissions: {', '.join(left_out)}"))
     if not submissions:

@@ -428,7 +428,7 @@ def test_the_command_prints_a_table_and_writes_results(tmp_path):
     done = run_grader(path, "--results", out, "--seed", 7, LC_ALL="C", PYTHONUTF8="0")
     assert (done.returncode, done.stderr) == (1, "")
     assert "--seed 7" in done.stdout and "use += in the loop" in done.stdout
-    assert sandbox.find_wall().sentence in " ".join(done.stdout.split())
+    assert sandbox.find_wall().value in " ".join(done.stdout.split())
     assert "\x1b" not in done.stdout and "a?[2J.zip" in done.stdout
     for line in (
         "(a) word2vec.py 11 / 12",
@@ -545,7 +545,7 @@ def test_without_a_wall_other_peoples_code_runs_only_if_trusted(
     more = ["--csv", tmp_path / "x.csv"] if kind == "class" else ["--results", out]
     status, table, errors = grader(path, "-q", "sigmoid", *more)
     if kind == "folder":  # one's own
-        assert status == 0 and sandbox.Wall.NONE.sentence in " ".join(table.split())
+        assert status == 0 and sandbox.Wall.NONE.value in " ".join(table.split())
         return
     assert (status, table) == (3, "") and errors.count("\n") == 1
     assert "--trust" in errors and not (tmp_path / "x.csv").exists()
