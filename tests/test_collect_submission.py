@@ -9,7 +9,7 @@ import sys
 import zipfile
 
 import pytest
-from conftest import ROOT, run_python, run_script
+from conftest import ROOT, run_script
 from PIL import Image, PngImagePlugin
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
@@ -169,20 +169,3 @@ def test_pictures_of_other_parameters_are_refused(project, name, content, age, s
     else:
         (line,) = refusal(project)
         assert re.match(f"{re.escape(str(project / name))} .*{said}", line)
-
-
-@pytest.mark.thorough
-def test_the_picture_of_run_py_names_the_parameters_that_it_shows(project, tmp_path):
-    text = "\n".join(" ".join(f"w{20 * i + j}" for j in range(20)) for i in range(50))
-    (tmp_path / "text.txt").write_text(text, "utf-8")
-    (tmp_path / "some.txt").write_text("w1 w2 w3", "utf-8")
-    options = ["--corpus", "text.txt", "--words", "some.txt", "--output", "run"]
-    run = run_python(
-        ROOT / "run.py", *options, "--iterations", "2", "--min-count", "1", cwd=tmp_path
-    )
-    assert run.returncode == 0, run.stderr
-    shutil.copy(tmp_path / "run" / "word_vectors.png", project)
-    assert "other parameters" in refusal(project)[0]
-    shutil.copy(tmp_path / "run" / "saved_params_2.npy", project / "saved_params_40000.npy")
-    os.utime(project / "word_vectors.png", (0, 0))
-    assert collect(project)[0] == 0

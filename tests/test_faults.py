@@ -26,7 +26,7 @@ from common import files
 from sgd import CheckpointError, newest_checkpoint, read_checkpoint, save_params, sgd
 
 SEED = 20260101  # of the random moments
-KILLS = 12
+KILLS = 30
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
@@ -361,22 +361,6 @@ def test_checkpoints_of_another_shape_or_other_settings_are_refused_and_left_alo
     assert contents(folder) == before
 
 
-@pytest.mark.slow
-def test_a_run_names_a_bad_checkpoint_and_ends_the_same_or_says_how_to_start_afresh(
-    small, tmp_path
-):
-    (tmp_path / "saved_params_75.npy").write_bytes(b"garbage")
-    result = run_small(small, tmp_path)
-    line = the_line(result.stderr)
-    assert result.returncode == 1
-    assert "saved_params_75.npy" in line and "--fresh" in line
-    for name in ("saved_params_50.npy", "saved_state_50.pickle"):
-        shutil.copy(small / "expected" / name, tmp_path)
-    result = run_small(small, tmp_path)
-    assert result.returncode == 0 and "saved_params_75.npy" in the_line(result.stderr)
-    assert vectors(tmp_path) == vectors(small / "expected")
-
-
 # ------------------------------------------------------------------------------------- the disk
 LIMITED = """
 import resource, runpy, sys
@@ -389,7 +373,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @posix
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", [1000, 50_000])  # a part of the state, of the array
+@pytest.mark.parametrize("limit", [0, 1000, 50_000])  # no byte, a part of the state, of the array
 def test_a_full_disk_harms_no_checkpoint_and_the_run_can_resume(small, tmp_path, limit):
     assert run_small(small, tmp_path, "--iterations", 50).returncode == 0
     before = contents(tmp_path)
@@ -402,62 +386,13 @@ def test_a_full_disk_harms_no_checkpoint_and_the_run_can_resume(small, tmp_path,
     assert_resumes_to_the_same_end(small, tmp_path)
 
 
-def without_privileges(arguments):
-    """A command in which root, too, may write only where the permissions say so."""
-    if os.geteuid() != 0:
-        return arguments
-    if shutil.which("setpriv") is None:
-        pytest.skip("root may write everywhere, and there is no setpriv")
-    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *arguments]
+def test_a_folder_that_cannot_be_listed_is_an_error_and_not_a_fresh_start(folder, monkeypatch):
+    def listdir(path):
+        raise PermissionError(13, "Permission denied", path)
 
-
-@contextlib.contextmanager
-def read_only(folder):
-    """Take the permission to write from a folder and all in it."""
-    paths = [folder, *folder.rglob("*")]
-    modes = {path: path.stat().st_mode for path in paths}
-    for path in paths:
-        path.chmod(modes[path] & ~0o222)
-    try:
-        yield
-    finally:
-        for path in paths:
-            path.chmod(modes[path])
-
-
-def run_without_privileges(*arguments, **options):
-    command = python_command(*arguments)
-    command["args"] = without_privileges(command["args"])
-    return subprocess.run(**command, capture_output=True, timeout=60, **options)
-
-
-@posix
-@pytest.mark.slow
-def test_a_read_only_folder_is_one_line_before_any_work(small, tmp_path):
-    output = tmp_path / "out"
-    shutil.copytree(small / "expected", output)
-    before = contents(output)
-    with read_only(output):
-        arguments = arguments_of(small, output, "--iterations", 1000)
-        result = run_without_privileges(*arguments, cwd=small)
-    assert result.returncode == 1
-    assert "Permission denied" in the_line(result.stderr)
-    assert "Training" not in result.stdout
-    assert contents(output) == before
-
-
-@posix
-def test_a_folder_that_cannot_be_listed_is_an_error_and_not_a_fresh_start(folder):
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import sgd; sgd.newest_checkpoint('no')"
-    locked = Path("no")
-    locked.mkdir()
-    save_params(10, np.ones(2), folder=locked)
-    locked.chmod(0o300)
-    try:
-        result = run_without_privileges("-c", code, ROOT, cwd=folder)
-    finally:
-        locked.chmod(0o700)
-    assert "PermissionError" in result.stderr and "'no'" in result.stderr
+    monkeypatch.setattr(os, "listdir", listdir)
+    with pytest.raises(PermissionError):
+        newest_checkpoint(".")
 
 
 @posix
@@ -474,6 +409,28 @@ def test_the_folder_taken_away_is_one_line(small, tmp_path):
 
 
 # ------------------------------------------------------------------------------------- platforms
+def without_privileges(arguments):
+    """A command in which root, too, may write only where the permissions say so."""
+    if os.geteuid() != 0:
+        return arguments
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may write everywhere, and there is no setpriv")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *arguments]
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    """Take the permission to write from a folder and all in it."""
+    modes = {path: path.stat().st_mode for path in (folder, *folder.rglob("*"))}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
 PLATFORMS = {
     "C locale, hash seed 0": (
         [],
@@ -483,16 +440,20 @@ PLATFORMS = {
 }
 
 
+@posix
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLATFORMS)
-def test_the_result_is_the_same_bits_and_nothing_is_said(small, tmp_path, name):
+def test_in_a_read_only_checkout_the_result_is_the_same_bits_and_nothing_is_said(
+    small, tmp_path, name
+):
     flags, environment = PLATFORMS[name]
-    output = tmp_path / "o"
-    result = run_python(*flags, *arguments_of(small, output), cwd=tmp_path, **environment)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert vectors(output) == vectors(small / "expected")
-    result = run_python(*flags, ROOT / "word2vec.py", cwd=tmp_path, **environment)
-    assert (result.returncode, result.stderr) == (0, "")
+    with read_only(small):
+        for arguments in (arguments_of(small, "here"), [small / "word2vec.py"]):
+            command = python_command(*flags, *arguments, **environment)
+            command["args"] = without_privileges(command["args"])
+            result = subprocess.run(**command, cwd=tmp_path, capture_output=True, timeout=60)
+            assert (result.returncode, result.stderr) == (0, "")
+    assert vectors(tmp_path / "here") == vectors(small / "expected")
 
 
 @pytest.mark.parametrize("name", ["run.py", "sentiment.py", "autograder"])
@@ -500,18 +461,3 @@ def test_a_missing_package_is_one_line(name):
     result = run_python("-S", ROOT / name, "--help")  # a Python that has nothing of its site
     line = the_line(result.stderr)
     assert result.returncode == 1 and line.startswith(f"{name}: ") and "numpy" in line
-
-
-@posix
-@pytest.mark.slow
-def test_a_read_only_checkout_works_from_another_folder(small, tmp_path):
-    checkout = tmp_path / "checkout"
-    shutil.copytree(small, checkout, ignore=shutil.ignore_patterns("expected", "__pycache__"))
-    work = tmp_path / "work"
-    work.mkdir()
-    with read_only(checkout):
-        for command in (arguments_of(checkout, "here"), [checkout / "word2vec.py"]):
-            result = run_without_privileges(*command, cwd=work)
-            assert (result.returncode, result.stderr) == (0, "")
-    assert vectors(work / "here") == vectors(small / "expected")
-    assert not list(checkout.rglob("__pycache__"))

@@ -319,16 +319,9 @@ def run_with(project, tmp_path):
     def run(n, *arguments, folder="out", **files):
         for name, content in files.items():
             (project / f"{name}.py").write_text(content, encoding="utf-8")
-        options = [
-            "--corpus",
-            text,
-            *LIKE_THE_ASSIGNMENT,
-            "--words",
-            words,
-            "--output",
-            tmp_path / folder,
-        ]
-        return run_python("run.py", *options, "--iterations", n, *arguments, cwd=project)
+        options = ["--corpus", text, *LIKE_THE_ASSIGNMENT, "--words", words, "--iterations", n]
+        options += ["--output", tmp_path / folder, *arguments]
+        return run_python("run.py", *options, cwd=project)
 
     run.text, run.out, run.project = text, tmp_path / "out", project
     return run
@@ -406,15 +399,12 @@ def test_a_run_ends_on_the_vectors_of_its_own_functions(run_with, mistake):
     assert ("on whole arrays" in done.stdout) == (mistake in DRAW_MISTAKES)
 
     random.seed(DATA_SEED)
-    corpus, settings = (
-        TextCorpus(run_with.text, min_count=1, tokenise=False, lines=True),
-        Settings(),
-    )
+    corpus = TextCorpus(run_with.text, min_count=1, tokenise=False, lines=True)
     theirs = module_of(text)
     f = lambda x: theirs.word2vec_sgd_wrapper(  # noqa: E731
         theirs.skipgram, corpus.tokens(), x, corpus, 5, theirs.negSamplingLossAndGradient
     )
-    x = our_sgd.sgd(f, settings.initial_vectors(len(corpus.words)), 0.3, 20)
+    x = our_sgd.sgd(f, Settings().initial_vectors(len(corpus.words)), 0.3, 20)
     actual = np.load(run_with.out / "saved_params_20.npy")
     np.testing.assert_allclose(actual, x, rtol=0, atol=1e-12)
 
