@@ -1,7 +1,6 @@
 """What the project needs, and what holds for all of its files."""
 
 import ast
-import functools
 import importlib.metadata
 import os
 import re
@@ -21,7 +20,6 @@ def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
-@functools.cache
 def syntax_tree(path):
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 

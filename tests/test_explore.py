@@ -80,18 +80,6 @@ def test_an_analogy_is_nearest_to_the_sum_of_unit_vectors(seed):
     np.testing.assert_allclose([value for _, value in found], expected, atol=1e-3)
 
 
-@pytest.mark.slow  # with the tests that need gensim installed
-def test_gensim_finds_the_same(tmp_path, command):
-    models = pytest.importorskip("gensim.models", reason="gensim is not installed")
-    words = [f"w{i}" for i in range(200)]
-    write_text(tmp_path / "v.txt", words, np.random.RandomState(0).randn(200, 20))
-    keyed = models.KeyedVectors.load_word2vec_format(tmp_path / "v.txt")
-    expected = keyed.most_similar(positive=["w3", "w7"], negative=["w5"], topn=10)
-    query = ["w3", "-", "w5", "+", "w7"]
-    _, out, _ = command("--vectors", tmp_path / "v.txt", "--raw", *query)
-    assert neighbours(out) == [(word, pytest.approx(value, abs=1e-3)) for word, value in expected]
-
-
 @given(st.integers(0, 99))
 def test_mean_cosine_is_that_of_all_pairs(seed):
     vectors = random_vectors(seed)

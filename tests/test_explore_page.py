@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 import pytest
-from conftest import run_python
 from test_explore import link_run, neighbours, save_run
 
 import explore
@@ -112,8 +111,7 @@ def page(tmp_path_factory):
 
 
 def make_page(*options):
-    result = run_python("explore.py", "--html", *options)
-    assert result.returncode == 0, result.stderr
+    explore.main(["--html", *map(str, options)])
 
 
 # ------------------------------------------------------------------------------------- neighbours

@@ -83,28 +83,6 @@ def test_split_of_the_treebank(treebank):
     assert sorted(sum(split, [])) == list(range(11855))
 
 
-def test_every_sentence_has_a_label_whatever_its_accents_and_brackets(treebank):
-    labels = treebank.sent_labels()
-    assert labels.shape == (11855,)
-    assert labels.min() >= 0 and labels.max() <= 1
-    phrase_id, value = {}, {}
-    with open(treebank.path / "dictionary.txt", encoding="utf-8") as file:
-        for line in file:
-            phrase, _, number = line.rstrip("\n").rpartition("|")
-            phrase_id[phrase] = int(number)
-    with open(treebank.path / "sentiment_labels.txt", encoding="utf-8") as file:
-        for line in list(file)[1:]:
-            number, label = line.split("|")
-            value[int(number)] = float(label)
-    with open(treebank.path / "datasetSentences.txt", encoding="utf-8") as file:
-        sentences = [line.rstrip("\n").split("\t")[1] for line in list(file)[1:]]
-    odd = [i for i, sentence in enumerate(sentences) if "Ã" in sentence or "-LRB-" in sentence]
-    assert len(odd) > 500
-    for i in odd:
-        phrase = sentences[i].replace("-LRB-", "(").replace("-RRB-", ")")
-        assert labels[i] == value[phrase_id[phrase.encode("latin-1").decode("utf-8")]]
-
-
 @pytest.mark.parametrize("words, label", [("the rock is destined", 3), ("the gorgeously elab", 4)])
 def test_label_of_the_first_sentences(treebank, words, label):
     (found,) = {c for s, c in treebank.getTrainSentences() if " ".join(s).startswith(words)}
