@@ -114,7 +114,6 @@ def datasets(tmp_path, monkeypatch):
     monkeypatch.setattr(gd, "FILES_SHA256", FILES_SHA256)
     monkeypatch.setattr(stand_in, "TIMEOUT", 0.3)
     monkeypatch.delenv("SST_ZIP", raising=False)
-    monkeypatch.setenv("SST_URL", "http://127.0.0.1:9/refuses")
     monkeypatch.setenv("no_proxy", "*")
     fake_pip(tmp_path, monkeypatch, "sys.exit('x\\nERROR: no such index\\n')")
     return folder
@@ -130,34 +129,18 @@ def fake_pip(tmp_path, monkeypatch, code):
 
 
 @pytest.fixture
-def serve(datasets, monkeypatch):
-    """serve(*replies) starts a server, which SST_URL then names."""
+def command(datasets, tmp_path, monkeypatch, call_main):
+    """Runs the command with an archive in a file (bytes, or a path), a `Server` or an address."""
 
-    def start(*replies):
-        server = Server(*replies)
-        monkeypatch.setenv("SST_URL", server.url)
-        return server
+    def call(source="http://127.0.0.1:9/refuses"):
+        if isinstance(source, bytes):
+            (tmp_path / "some.zip").write_bytes(source)
+            source = tmp_path / "some.zip"
+        name = "SST_ZIP" if isinstance(source, Path) else "SST_URL"
+        monkeypatch.setenv(name, str(getattr(source, "url", source)))
+        return call_main(gd.main)
 
-    return start
-
-
-@pytest.fixture
-def sst_zip(datasets, tmp_path, monkeypatch):
-    """sst_zip(content) writes an archive, which SST_ZIP then names; its path."""
-
-    def write(content):
-        path = tmp_path / "some.zip"
-        path.write_bytes(content)
-        monkeypatch.setenv("SST_ZIP", str(path))
-        return path
-
-    return write
-
-
-@pytest.fixture
-def command(datasets, call_main):
-    """command(*arguments) runs the command in this process: status and outputs."""
-    return partial(call_main, gd.main)
+    return call
 
 
 def assert_installed(folder=None, files=FILES):
@@ -178,16 +161,14 @@ def visible(folder):
 
 
 # ------------------------------------------------------------------------------------- the net
-def test_the_archive_is_downloaded_and_unpacked_once(serve, datasets, command):
-    server = serve(reply(status="302 Found", header="Location: /elsewhere.zip"), WHOLE)
-    code, out, err = command()
-    assert (code, err) == (0, "") and str(gd.SST_FOLDER) in out
-    assert_installed()
-    assert visible(datasets) == [SST]
-    before = gd.SST_FOLDER.stat()
-    code, out, err = command()
-    assert (code, err) == (0, "") and str(gd.SST_FOLDER) in out
-    assert server.requests == 2 and gd.SST_FOLDER.stat() == before
+def test_the_archive_is_downloaded_and_unpacked_once(datasets, command):
+    server = Server(reply(status="302 Found", header="Location: /elsewhere.zip"), WHOLE)
+    for _ in range(2):
+        code, out, err = command(server)
+        assert (code, err) == (0, "") and str(gd.SST_FOLDER) in out
+        assert_installed()
+        assert visible(datasets) == [SST]
+    assert server.requests == 2  # both in the first round
 
 
 @pytest.mark.parametrize(
@@ -207,18 +188,16 @@ def test_the_archive_is_downloaded_and_unpacked_once(serve, datasets, command):
     ids="404 login-page cut stall hangs-up garbage no-url file space bracket".split(),
 )
 def test_a_bad_download_or_address_without_a_stand_in_is_one_line(
-    serve, datasets, monkeypatch, command, answer, reason
+    datasets, command, answer, reason
 ):
-    monkeypatch.setenv("SST_URL", answer) if isinstance(answer, str) else serve(answer)
-    line = failure(command())
+    line = failure(command(answer if isinstance(answer, str) else Server(answer)))
     assert reason in line and "SST_ZIP=" in line and "no such index" in line
     assert not datasets.exists()
 
 
-def test_no_more_is_received_than_an_archive_takes(serve, monkeypatch, command):
+def test_no_more_is_received_than_an_archive_takes(monkeypatch, command):
     monkeypatch.setattr(gd, "MAX_ARCHIVE", 1000)
-    serve(WHOLE)
-    assert " 1,000 bytes" in failure(command())
+    assert " 1,000 bytes" in failure(command(Server(WHOLE)))
 
 
 def test_python_without_certificates_is_told_a_way_out(monkeypatch, command):
@@ -245,9 +224,8 @@ MORE = [("a/b/more.txt", b"of no use"), ("a/b/sub/datasetSplit.txt", b"in anothe
     ],
     ids="official links root more".split(),
 )
-def test_an_archive_is_unpacked_whatever_else_is_in_it(datasets, sst_zip, command, content):
-    sst_zip(content)
-    code, out, err = command()
+def test_an_archive_is_unpacked_whatever_else_is_in_it(datasets, command, content):
+    code, out, err = command(content)
     assert (code, err) == (0, "")
     assert ("official" in out) == (content != ARCHIVE)
     assert_installed()
@@ -255,14 +233,13 @@ def test_an_archive_is_unpacked_whatever_else_is_in_it(datasets, sst_zip, comman
 
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", "C:evil"])
-def test_names_in_an_archive_lead_nowhere(datasets, sst_zip, tmp_path, command, name):
+def test_names_in_an_archive_lead_nowhere(datasets, tmp_path, command, name):
     """Neither those of files nobody asked for nor the folder of those that are unpacked."""
-    sst_zip(zip_bytes([(name, b"x"), *good(), (name + "/STree.txt", b"x")]))
-    assert command().returncode == 0
+    content = zip_bytes([(name, b"x"), *good(), (name + "/STree.txt", b"x")])
+    assert command(content).returncode == 0
     assert_installed()
     shutil.rmtree(datasets)
-    sst_zip(zip_bytes(good(prefix=name + "/")))
-    command()
+    command(zip_bytes(good(prefix=name + "/")))
     assert not list(tmp_path.rglob("*evil*")) and not list(Path("/").glob("*evil*"))
     assert visible(datasets) in ([], [SST])
 
@@ -270,8 +247,8 @@ def test_names_in_an_archive_lead_nowhere(datasets, sst_zip, tmp_path, command, 
 @pytest.mark.parametrize(
     "content, complaint",
     [
-        (None, "No such file"),
-        ("folder", "directory"),
+        (Path("/nowhere.zip"), "No such file"),
+        (ROOT, "directory"),
         (b"hello", "zip file"),
         (good(STree=bytes(2_000_001)), "unpack to more"),
         (good(dictionary=None, sentiment_labels=None), "dictionary.txt, sentiment_labels.txt"),
@@ -283,18 +260,14 @@ def test_names_in_an_archive_lead_nowhere(datasets, sst_zip, tmp_path, command, 
     ids="none folder text bomb no-labels no-sentences folder-in-it sentences split".split(),
 )
 def test_a_bad_sst_zip_is_the_end_and_leaves_nothing(
-    serve, datasets, sst_zip, monkeypatch, command, content, complaint
+    datasets, monkeypatch, command, content, complaint
 ):
     """Though the server has a good one."""
-    server = serve(WHOLE)
+    server = Server(WHOLE)
+    monkeypatch.setenv("SST_URL", server.url)
     monkeypatch.setattr(gd, "MAX_UNPACKED", 2_000_000)
-    path = sst_zip(zip_bytes(content) if isinstance(content, list) else content or b"")
-    if content in (None, "folder"):
-        path.unlink()
-    if content == "folder":
-        path.mkdir()
-    line = failure(command())
-    assert f"SST_ZIP={path} " in line and complaint in line
+    line = failure(command(zip_bytes(content) if isinstance(content, list) else content))
+    assert f"SST_ZIP={os.environ['SST_ZIP']} " in line and complaint in line
     assert server.requests == 0 and visible(datasets) == []
 
 
@@ -317,12 +290,11 @@ def test_damaged_archive_is_one_line_wherever_the_damage_is(datasets, method):
 
 
 # ------------------------------------------------------------------------------------- the folder
-def test_incomplete_folder_is_set_aside(serve, datasets, command):
-    serve(WHOLE)
+def test_incomplete_folder_is_set_aside(datasets, command):
     gd.SST_FOLDER.mkdir(parents=True)
     (gd.SST_FOLDER / "datasetSplit.txt").write_bytes(b"mine")
     assert gd.find_dataset() is None
-    code, out, _ = command()
+    code, out, _ = command(ARCHIVE)
     assert code == 0 and "incomplete" in out
     assert_installed()
     (aside,) = datasets.glob(f"{SST}-incomplete-*/{SST}")
@@ -331,16 +303,15 @@ def test_incomplete_folder_is_set_aside(serve, datasets, command):
 
 @pytest.mark.parametrize("disk_is_full", [True, False], ids=["full disk", "a file in the way"])
 def test_what_cannot_be_written_is_not_mistaken_for_a_bad_net(
-    serve, datasets, monkeypatch, command, disk_is_full
+    datasets, monkeypatch, command, disk_is_full
 ):
-    serve(WHOLE)
     if disk_is_full:
         full = OSError(28, "No space")
         monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(full))
     else:
         datasets.parent.mkdir()
         datasets.touch()
-    result = command()
+    result = command(Server(WHOLE))
     assert f"cannot write to {datasets}" in failure(result) and "Rotten" not in result.out
     assert not disk_is_full or visible(datasets) == []
 
@@ -399,13 +370,12 @@ def test_ten_sentences_are_eight_train_one_test_one_dev(tmp_path):
     assert splits == "2111131111" * 2
 
 
-def test_command_tries_sst_again_where_only_the_fallback_is(wheel, serve, command):
-    server = serve(NOT_FOUND)
-    assert command().returncode == 0
-    code, out, _ = command()
+def test_command_tries_sst_again_where_only_the_fallback_is(wheel, command):
+    server = Server(NOT_FOUND, NOT_FOUND, WHOLE)
+    assert command(server).returncode == 0
+    code, out, _ = command(server)
     assert code == 0 and "Keeping" in out and server.requests == 2
-    server.replies.append(WHOLE)
-    assert command().returncode == 0
+    assert command(server).returncode == 0
     assert gd.find_dataset() == gd.SST_FOLDER
 
 
@@ -417,15 +387,17 @@ def test_a_wheel_that_is_not_the_right_one_is_one_line(datasets, tmp_path, monke
 
 
 # ------------------------------------------------------------------------------------- for run.py
-def test_ensure_dataset_prefers_what_is_there(wheel, serve, sst_zip, monkeypatch):
-    server, lines = serve(NOT_FOUND), []
+def test_ensure_dataset_prefers_what_is_there(wheel, tmp_path, monkeypatch):
+    server, lines = Server(NOT_FOUND), []
+    monkeypatch.setenv("SST_URL", server.url)
     assert gd.find_dataset() is None
     assert gd.ensure_dataset(lines.append) == gd.ROTTEN_TOMATOES_FOLDER == gd.find_dataset()
     assert any("NOT reproduced" in line for line in lines)
     lines.clear()
     assert gd.ensure_dataset(lines.append) == gd.ROTTEN_TOMATOES_FOLDER
     assert server.requests == 1 and "sh get_datasets.sh" in lines[0]  # it was not tried again
-    sst_zip(ARCHIVE)
+    (tmp_path / "some.zip").write_bytes(ARCHIVE)
+    monkeypatch.setenv("SST_ZIP", str(tmp_path / "some.zip"))
     assert gd.ensure_dataset(lines.append) == gd.SST_FOLDER == gd.find_dataset()
     monkeypatch.setenv("SST_ZIP", "/nowhere")
     lines.clear()
@@ -472,7 +444,7 @@ def write_program(path, lines):
 
 
 @posix
-@pytest.mark.parametrize("sh", [name for name in ("dash", "bash") if shutil.which(name)])
+@pytest.mark.parametrize("sh", filter(shutil.which, ("dash", "bash")))
 def test_script_finds_a_relative_path_from_where_the_user_is(script, tmp_path, sh):
     """Whatever modules are there, of the names of ours or the library's."""
     (tmp_path / "it's a.zip").write_text("text", encoding="utf-8")
