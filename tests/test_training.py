@@ -1,9 +1,9 @@
 """Training with anybody's word2vec.py and sgd.py: what is found wrong, and what trains."""
 
-import importlib.util
 import inspect
 import random
 import re
+import runpy
 import sys
 import types
 
@@ -178,10 +178,8 @@ def test_what_is_not_written_is_called_that(tmp_path, name, body):
     text = solutions.solution("loops")
     begin = text.index(":\n", text.index(f"def {name}(")) + 2
     text = text[:begin] + body + text[text.index("\n\n\n", begin) :]
-    (tmp_path / "word2vec.py").write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("unwritten", tmp_path / "word2vec.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    (tmp_path / "word2vec.py").write_text(text, encoding="utf-8")  # which is read again
+    module = types.SimpleNamespace(**runpy.run_path(tmp_path / "word2vec.py"))
     with pytest.raises(UserError, match=f"not written yet: {name}"):
         Functions(module, Settings())
 
