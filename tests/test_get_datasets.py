@@ -444,7 +444,7 @@ def write_program(path, lines):
 
 
 @posix
-@pytest.mark.parametrize("sh", filter(shutil.which, ("dash", "bash")))
+@pytest.mark.parametrize("sh", [*filter(shutil.which, ("dash", "bash"))])
 def test_script_finds_a_relative_path_from_where_the_user_is(script, tmp_path, sh):
     """Whatever modules are there, of the names of ours or the library's."""
     (tmp_path / "it's a.zip").write_text("text", encoding="utf-8")
