@@ -4,10 +4,11 @@ import collections
 import gzip
 import random
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_python, the_line
+from conftest import the_line
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -321,17 +322,14 @@ def test_a_text_without_lines_or_full_stops_is_cut(tmp_path):
     assert [word for sentence in corpus.sentences() for word in sentence] == words
 
 
-def test_a_text_in_one_line_takes_no_more_memory_than_in_many(tmp_path):
-    code = (
-        "import resource, sys; sys.path.insert(0, sys.argv[1]); from utils.treebank import *; "
-        "TextCorpus(sys.argv[2]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    words = "word other third " * 500_000
-    used = [
-        int(run_python("-c", code, ROOT, written(tmp_path, words.replace("third ", end))).stdout)
-        for end in ("third ", "third\n")
-    ]
-    assert used[0] < 1.1 * used[1]
+@pytest.mark.xfail(strict=True, reason="find_sentences collects 1,000 pieces of 65,536 characters")
+def test_a_text_in_one_line_needs_little_more_memory_than_the_file(tmp_path):
+    path = written(tmp_path, "word other third " * 100_000)
+    tracemalloc.start()
+    TextCorpus(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * path.stat().st_size
 
 
 @pytest.mark.parametrize(
