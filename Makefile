@@ -19,7 +19,7 @@ test: .venv/installed-dev  ## the fast tests
 # Some tests need more than pip can install: a Java runtime (Spark), bubblewrap (the grader's sandbox),
 # Chromium with its driver (the page of explore.py). Without it they are skipped and say so.
 test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-notebook .venv/installed-spark .venv/installed-selenium  ## all tests
-	$(pytest) $(ARGS) tests
+	$(pytest) -n auto --maxprocesses 4 $(ARGS) tests
 
 test-versions:  ## the fast tests with the oldest packages allowed, and with the newest Python here
 	@sh tests/versions.sh $(ARGS)

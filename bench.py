@@ -10,7 +10,6 @@ of word pairs. On a busy machine, CPU time is steadier than elapsed time.
 """
 
 import argparse
-import json
 import os
 import platform
 import random
@@ -33,7 +32,7 @@ if getattr(sys.flags, "safe_path", False):  # then Python does not search this f
 import sgd
 import word2vec
 from common.assignment import BATCH_SIZE, SEED
-from common.files import replacing
+from common.files import write_json
 from common.results import check_json
 from common.stopping import run_command
 from training.fast.sampler import BulkSampler
@@ -210,9 +209,7 @@ def main():
         print(f"| {what} | {number(value)} {unit} | {of} |")
         rows.append([what, value, unit, *ratio])
     if options.json:
-        with replacing(options.json, "w", encoding="utf-8") as file:
-            report = {"data": folder.name, "machine": machine(), "rows": rows}
-            file.write(json.dumps(report, indent=2) + "\n")
+        write_json(options.json, {"data": folder.name, "machine": machine(), "rows": rows})
 
 
 if __name__ == "__main__":

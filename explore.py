@@ -34,11 +34,11 @@ from typing import NamedTuple
 import numpy as np
 
 from common import checkpoints
-from common.files import read_lines, replacing
+from common.files import replacing
 from common.show import show
 from common.stopping import UserError
 from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
-from common.word_choice import ASSIGNMENT_WORDS, frequent_words
+from common.word_choice import ASSIGNMENT_WORDS, frequent_words, words_in_file
 
 OFTEN = 5  # a word of a checkpoint can be a neighbour if it occurs this often in the text
 AT_LEAST = 1000  # at least this many words can be neighbours, even rare ones
@@ -318,18 +318,6 @@ def groups_to_draw(path, vocabulary):
         ranked = SimpleNamespace(words=vocabulary.words, frequencies=np.arange(len(row) + 1)[::-1])
         groups = {"": frequent_words(ranked) or vocabulary.words[:40]}
     return {name: [row[word] for word in words] for name, words in groups.items()}
-
-
-def words_in_file(path, known, source):
-    """Return the known words of a file, unchanged or in lower case; prints the others."""
-    found = [word for _, line in read_lines(path, UserError) for word in line.split()]
-    found = dict.fromkeys(word if word in known else word.lower() for word in found)
-    missing = [word for word in found if word not in known]
-    if len(missing) == len(found):
-        raise UserError(f"none of the words in {path} is in {source}")
-    if missing:
-        print(f"Not in {source}, so not drawn: {' '.join(missing)}")
-    return [word for word in found if word in known]
 
 
 def frames_of(vocabulary):

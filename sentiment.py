@@ -20,7 +20,6 @@ if __name__ == "__main__":
     stopping.exit_when_signalled("sentiment.py")  # the imports take a while
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from common import checkpoints, results
-from common.files import check_apart, check_writable, replacing
+from common.files import check_apart, check_writable, replacing, write_json
 from common.stopping import UserError
 from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
 from utils.get_datasets import ensure_dataset
@@ -264,8 +263,7 @@ def evaluate(options):
             "regularisation": result.strength,
             "classes": len(names),
         }
-        with replacing(options.json, "w", encoding="utf-8") as file:
-            file.write(json.dumps(figures, indent=2) + "\n")
+        write_json(options.json, figures)
     for path in paths:
         print(f"Saved {path.resolve()}")
 

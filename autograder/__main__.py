@@ -39,7 +39,7 @@ try:
     from autograder.results import Grading, Row
     from autograder.run_part import DIVERGED, grade_run
     from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall, advice_for, find_wall
-    from common.files import check_apart, check_writable
+    from common.files import check_apart, check_writable, write_json
 except ImportError as error:
     if error.name not in ("pwd", "resource", "fcntl"):
         raise
@@ -53,7 +53,7 @@ def grade(path, seed, sandbox, names, strict=False):
         header=[
             f"Assignment 2, coding: {printable(path.resolve().name)}",
             f"Inputs were drawn at random; repeat them with: --seed {seed}",
-            sandbox.wall.sentence,
+            sandbox.wall.value,
         ],
         points=points(),
     )
@@ -270,7 +270,7 @@ def grade_one(options):
         status = 0 if all(row.passed() for row in grading.rows) else 1
         status = status if all(row.graded for row in grading.rows) else 3
     if options.results:
-        results.write(options.results, content)
+        write_json(options.results, content)
     return status
 
 
@@ -283,7 +283,7 @@ def grade_class(options):
     command += ["--strict-run"] * options.strict_run + ["--trust"] * options.trust
     command += ["-q", options.question] if options.question else []
     submissions, left_out = whole_class.find_submissions(options.paths)
-    print(f"{wall.sentence}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
+    print(f"{wall.value}\nInputs were drawn at random; repeat them with: --seed {options.seed}")
     if left_out:
         print(printable(f"Ignored, because they are not submissions: {', '.join(left_out)}"))
     if not submissions:

@@ -1,15 +1,12 @@
 """Make fingerprints.json: what each classic mistake does to the vectors and losses of the run.
 
     python autograder/make_fingerprints.py            # train all runs, 5 minutes
-    python autograder/make_fingerprints.py --docs     # write the table of losses in docs/grading.md
 
 The assignment is run once for each mistake. No code comes from `word2vec.py` or `sgd.py`, so the
 correct run is also an independent check of these. `pack.py` leaves this file out.
 """
 
-import json
 import random
-import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +18,8 @@ sys.path.insert(0, str(HERE.parent))  # this file is run as a script
 
 from autograder import fingerprints  # noqa: E402
 from autograder.exercises import word_terms  # noqa: E402
-from autograder.fingerprints import ITERATIONS, LOG, PUBLISHED, SAVE_EVERY, load  # noqa: E402
-from common.files import replacing  # noqa: E402
+from autograder.fingerprints import ITERATIONS, LOG, PUBLISHED, SAVE_EVERY  # noqa: E402
+from common.files import write_json  # noqa: E402
 from common.stopping import run_command  # noqa: E402
 from training.fast.sampler import BulkSampler  # noqa: E402
 from utils.get_datasets import SST_FOLDER  # noqa: E402
@@ -30,9 +27,6 @@ from utils.treebank import Corpus  # noqa: E402
 
 WINDOW_SIZE, NEGATIVES, BATCH, STEP, ANNEAL_EVERY = 5, 10, 50, 0.3, 20_000
 CHUNK = 1_000  # iterations whose windows are drawn together; divides SAVE_EVERY
-DOCS = HERE.parent / "docs" / "grading.md"
-TABLE_BEGIN = "<!-- losses: written by `python autograder/make_fingerprints.py --docs` -->\n"
-TABLE_END = "<!-- end of losses -->\n"
 
 
 class Terms(NamedTuple):
@@ -196,32 +190,11 @@ def at_saves(log):
     return {i: loss for i, loss in log.items() if i % SAVE_EVERY == 0}
 
 
-# ------------------------------------------------------------------------------ the table of docs
-def loss_table():
-    """Return the printed losses of all runs as a table in Markdown, the final one first."""
-    saves = range(SAVE_EVERY, ITERATIONS, SAVE_EVERY)
-    lines = ["| run | 40000 | " + " | ".join(map(str, saves)) + " |", "|---|" + "---:|" * 8]
-    for runs, whose in ((load()["losses"], ""), (load()["own_losses"], ", own loss")):
-        for name, losses in runs.items():
-            cells = [f"{losses[i]:.2f}" if i in losses else "" for i in saves]
-            lines.append(f"| {name}{whose} | {losses[ITERATIONS]:.6f} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def with_table(text):
-    """Return the text of docs/grading.md with the table of today between its two comments."""
-    return re.sub(f"(?<={TABLE_BEGIN}).*(?={TABLE_END})", loss_table(), text, flags=re.DOTALL)
-
-
-def main(arguments):
-    """Make the fingerprints, or write the table in the docs."""
-    docs = arguments == ["--docs"]
-    text = with_table(DOCS.read_text(encoding="utf-8")) if docs else json.dumps(make(), indent=1)
-    path = DOCS if docs else fingerprints.FILE
-    with replacing(path, "w", encoding="utf-8") as file:
-        file.write(text.rstrip("\n") + "\n")
-    print(f"wrote {path}")
+def main():
+    """Make the file."""
+    write_json(fingerprints.FILE, make())
+    print(f"wrote {fingerprints.FILE}")
 
 
 if __name__ == "__main__":
-    run_command("make_fingerprints.py", lambda: main(sys.argv[1:]))
+    run_command("make_fingerprints.py", main)

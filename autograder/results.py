@@ -1,12 +1,10 @@
 """Show the results of a grading as a table, and as the results.json that Gradescope reads."""
 
-import json
 import textwrap
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from autograder.questions import load, parts, say
-from common.files import replacing
 
 WIDTH = 100  # characters of a line of the table
 
@@ -156,9 +154,3 @@ def failure(message):
     """Return the results.json for a failure of the grader itself."""
     line = f"The grader itself failed; please tell your instructor: {message}"
     return as_json(Grading([line]), 0, "", "")
-
-
-def write(path, results):
-    """Write results.json in one step, so that it is never read half written."""
-    with replacing(path, "w", encoding="utf-8") as file:
-        file.write(json.dumps(results, indent=1, allow_nan=False) + "\n")

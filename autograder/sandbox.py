@@ -52,7 +52,7 @@ class UnfitSystem(UserError):
 
 
 class Wall(enum.Enum):
-    """What protects the teacher, and other students, from a submission."""
+    """What protects the teacher, and other students, from a submission; in words for the report."""
 
     NAMESPACES = "The code ran in a sandbox (bubblewrap): no network, no files but its own."
     OTHER_USER = (
@@ -60,11 +60,6 @@ class Wall(enum.Enum):
         "files that all users can read. The container around the grader is the only wall."
     )
     NONE = "The code ran under your own account, without a sandbox: grade only code that you trust."
-
-    @property
-    def sentence(self):
-        """The sentence for the report."""
-        return self.value
 
 
 class Limits(NamedTuple):

@@ -1,11 +1,6 @@
 """A GIF of the words moving while their vectors are trained.
 
-    recorder = Recorder(rows, iterations)
-    sgd(f, x0, step, iterations, progress=recorder)
-    save_animation("vectors.gif", groups, recorder, "A title")
-
-It begins with the finished picture, so that a preview of the file shows it, then plays the training
-once and stops at that picture.
+It begins with the finished picture, for previews; then it plays the training once and stops.
 """
 
 import numpy as np
@@ -40,10 +35,6 @@ class Recorder:
             self.iterations.append(progress.iteration)
             self.losses.append(progress.smoothed_loss)
             self.vectors.append(progress.params[self._rows].astype(np.float64))
-
-    def reorder(self, order):
-        """Put the rows into another order."""
-        self.vectors = [vectors[order] for vectors in self.vectors]
 
 
 @own_settings()

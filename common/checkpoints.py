@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common.assignment import SAVE_EVERY
-from common.files import read_lines, replacing
+from common.files import read_lines, replacing, write_json
 from common.progress import duration
 from common.stopping import UserError
 
@@ -197,5 +197,4 @@ def check_settings(folder, settings, keep):
     elif recorded != settings and (keep or recorded is not None):
         raise CheckpointsInTheWay(f"the checkpoints in {folder} have other files or settings")
     if keep:
-        with replacing(path, "w", encoding="utf-8") as file:
-            file.write(json.dumps(settings, indent=2) + "\n")
+        write_json(path, settings)

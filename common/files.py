@@ -1,11 +1,11 @@
 """Read texts line by line, and write files that appear complete or not at all."""
 
-import codecs
 import contextlib
 import errno
 import gzip
 import hashlib
 import io
+import json
 import os
 import secrets
 import tempfile
@@ -14,7 +14,19 @@ from pathlib import Path
 
 from common.stopping import UserError
 
-GZIP = b"\x1f\x8b"  # the first bytes of each such file
+TO_UTF8 = "UTF-8 is needed: iconv -f {0} -t UTF-8 FILE > NEW"
+NO_TEXTS = {  # first bytes -> what the file is, and what to do
+    b"\x1f\x8b": "packed by gzip: give it a name that ends with .gz",
+    b"BZh": "packed by bzip2; unpack it with bunzip2",
+    b"\xfd7zXZ\0": "packed by xz; unpack it with unxz",
+    b"PK\x03\x04": "a .zip or .npz archive; unpack the text in it",
+    b"\x93NUMPY": "a NumPy array; the name of a checkpoint must end with .npy",
+    b"\x80": "a pickle; gensim can load its own, and its save_word2vec_format(NEW) writes text",
+    b"\xff\xfe\0\0": "UTF-32; " + TO_UTF8.format("UTF-32"),
+    b"\0\0\xfe\xff": "UTF-32; " + TO_UTF8.format("UTF-32"),
+    b"\xff\xfe": "UTF-16; " + TO_UTF8.format("UTF-16"),
+    b"\xfe\xff": "UTF-16; " + TO_UTF8.format("UTF-16"),
+}
 
 
 # ------------------------------------------------------------------------------------- reading
@@ -63,13 +75,11 @@ def open_binary(path):
 
 def check_text(path, head, error_type):
     """Raise `error_type` if a file with these first bytes is not UTF-8 text; says what it is."""
-    if head.startswith(GZIP):
-        raise error_type(f"{path} is packed by gzip: give it a name that ends with .gz")
-    mark = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if mark or any(2 * half.count(0) > len(half) for half in (head[::2], head[1::2])):
-        raise error_type(
-            f"{path} is UTF-16, or not text; UTF-8 is needed: iconv -f UTF-16 -t UTF-8 FILE > NEW"
-        )
+    what = next((what for start, what in NO_TEXTS.items() if head.startswith(start)), "")
+    if not what and any(2 * half.count(0) > len(half) for half in (head[::2], head[1::2])):
+        what = "UTF-16, or not text; " + TO_UTF8.format("UTF-16")
+    if what:
+        raise error_type(f"{path} is {what}")
 
 
 # ------------------------------------------------------------------------------------- writing
@@ -95,6 +105,12 @@ def replacing(path, mode="wb", **options):
         with contextlib.suppress(OSError):
             os.remove(temporary)
         raise
+
+
+def write_json(path, value):
+    """Write a value as JSON, in one step."""
+    with replacing(path, "w", encoding="utf-8") as file:
+        file.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def check_writable(path):

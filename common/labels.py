@@ -9,9 +9,7 @@ GAP = 0.35  # between a point and the label next to it, in heights of a label
 DOT = 0.25 * np.array([-1, -1, 1, 1])  # kept free around a point, in heights of a label
 BESIDE = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 RINGS = 40  # number of rings of places farther away, half a label's height apart
-ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-AROUND = np.column_stack((np.cos(ANGLES), np.sin(ANGLES)))
-TOGETHER = 64  # number of places to try at once
+AROUND = np.exp(2j * np.pi * np.arange(48) / 48).view(float).reshape(-1, 2)  # on a circle
 
 
 def place_labels(points, sizes, frame):
@@ -23,39 +21,31 @@ def place_labels(points, sizes, frame):
     """
     centres, far = np.full(points.shape, np.nan), np.zeros(len(points), dtype=bool)
     taken, obstacles = np.empty((0, 4)), points
-    for i, (point, size) in enumerate(zip(points, sizes)):
-        tries = point + places(size)
-        boxes = np.hstack((tries - size / 2, tries + size / 2))
-        inside = np.all((boxes[:, :2] >= frame[:2]) & (boxes[:, 2:] <= frame[2:]), axis=1)
-        numbers, chosen = np.flatnonzero(inside), None
-        for begin in range(0, len(numbers), TOGETHER):
-            some = numbers[begin : begin + TOGETHER]
-            some = some[~overlap(boxes[some], taken)]
-            some = some[~contain(boxes[some] + DOT * size[1], obstacles)]
-            tried = [(k, line_to(point, tries[k], size)) for k in some]
-            clear = [one for one in tried if not contain(taken, one[1]).any()]
-            chosen = clear[0] if clear else chosen or (tried[0] if tried else None)
-            if clear:
-                break
-        if chosen is not None:
-            k, line = chosen
-            centres[i], far[i] = tries[k], k >= len(BESIDE)
-            taken = np.vstack((taken, boxes[k]))
+    for i, label in enumerate(zip(points, sizes)):
+        places = free_places(*label, frame, taken, obstacles)
+        clear = (place for place in places if not contain(taken, place[2]).any())
+        place = next(clear, None) or next(free_places(*label, frame, taken, obstacles), None)
+        if place is not None:
+            centres[i], box, line, far[i] = place
+            taken = np.vstack((taken, box))
             obstacles = np.vstack((obstacles, line)) if far[i] else obstacles
     return centres, far
 
 
-def places(size):
-    """Return the centres to try for a label of this size, seen from its point, the best first."""
+def free_places(point, size, frame, taken, obstacles):
+    """Yield places for a label, the best first: centre, box, line to its point, is it far away."""
     gap = GAP * size[1] / np.maximum(1, np.abs(BESIDE).sum(axis=1, keepdims=True))
-    rings = [AROUND * (size / 2 + (1 + ring / 2) * size[1]) for ring in range(RINGS)]
-    return np.concatenate((BESIDE * (size / 2 + gap), *rings))
-
-
-def line_to(point, centre, size):
-    """Return points on the line from a point to the edge of its label, (n, 2)."""
-    line = point + np.linspace(0, 1, 24)[1:-1, None] * (centre - point)
-    return line[np.any(np.abs(line - centre) > size / 2, axis=1)]
+    rings = (AROUND * (size / 2 + (1 + ring / 2) * size[1]) for ring in range(RINGS))
+    for ring, offsets in enumerate((BESIDE * (size / 2 + gap), *rings)):
+        centres = point + offsets
+        boxes = np.hstack((centres - size / 2, centres + size / 2))
+        inside = np.all((boxes[:, :2] >= frame[:2]) & (boxes[:, 2:] <= frame[2:]), axis=1)
+        free = np.flatnonzero(inside & ~overlap(boxes, taken))
+        free = free[~contain(boxes[free] + DOT * size[1], obstacles)]
+        for centre, box in zip(centres[free], boxes[free]):
+            line = point + np.linspace(0, 1, 24)[1:-1, None] * (centre - point)
+            outside = np.any(np.abs(line - centre) > size / 2, axis=1)
+            yield centre, box, line[outside], ring > 0
 
 
 def overlap(boxes, others):

@@ -252,13 +252,17 @@ def add_labels(axes, words, points, colors):
 
 # ------------------------------------------------------------------------------------- loss
 @own_settings()
-def save_loss_curve(path, curve, anneal_every, title):
-    """Save a picture of a `LossCurve`, with the iterations where the learning rate was halved."""
+def save_loss_curve(path, losses, anneal_every, title):
+    """Save a picture of losses (n, 3): iteration, loss of that minibatch, smoothed loss.
+
+    Lines show where the learning rate was halved.
+    """
     axes = new_axes((9, 5), title, xlabel="iteration", ylabel="mean loss of a minibatch")
-    first, last = curve.iterations[0], curve.iterations[-1]
+    iterations, raw, smoothed = losses.T
+    first, last = int(iterations[0]), int(iterations[-1])
     style = {"color": "tab:blue", "marker": "." if first == last else ""}  # a point is no line
-    axes.plot(curve.iterations, curve.losses, lw=0.6, alpha=0.35, label="raw", **style)
-    axes.plot(curve.iterations, curve.smoothed, lw=1.8, label="smoothed", **style)
+    axes.plot(iterations, raw, lw=0.6, alpha=0.35, label="raw", **style)
+    axes.plot(iterations, smoothed, lw=1.8, label="smoothed", **style)
     halvings = range(-(-first // anneal_every) * anneal_every, last, anneal_every)
     for i, iteration in enumerate(halvings):
         label = "learning rate halved" if i == 0 else None

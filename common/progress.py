@@ -26,14 +26,6 @@ class Progress(NamedTuple):
     params: object = None  # x after this iteration
 
 
-class LossCurve(NamedTuple):
-    """The losses of a training, for a picture: three lists of the same length."""
-
-    iterations: list
-    losses: list
-    smoothed: list
-
-
 def tell(*watchers):
     """Return a function that passes the progress on to several watchers, in this order."""
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from common import checkpoints
 from common.assignment import ANNEAL_EVERY, PRINT_EVERY, UNKNOWN
-from common.files import check_apart, check_writable, read_lines, replacing, try_lock
-from common.progress import LossCurve, Progress
+from common.files import check_apart, check_writable, replacing, try_lock
+from common.progress import Progress
 from common.stopping import UserError
 from common.vectors import (
     PROJECTOR_FILES,
@@ -29,7 +29,13 @@ from common.vectors import (
     write_projector,
     write_text,
 )
-from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
+from common.word_choice import (
+    ASSIGNMENT_WORDS,
+    frequent_words,
+    group_by_clustering,
+    known_words,
+    words_in_file,
+)
 
 WORDS_PICTURE, LOSS_PICTURE, README = "word_vectors.png", "loss_curve.png", "README.txt"
 README_BEGINS = b"Word vectors trained by run.py"
@@ -67,45 +73,35 @@ def check_outputs(options):
     Makes the projector's folder.
     """
     folder, projector = options.output, options.export_projector
-    names = checkpoints.WORDS, checkpoints.COUNTS, checkpoints.LOSSES
-    words, counts, losses = (folder / name for name in names)
-    exports = [(options.export, is_export), (options.animate, is_gif)]
+    are_ours = [  # a file that may be written, and whether one that is there comes from a run
+        (folder / checkpoints.WORDS, lambda _: checkpoints.read_words(folder)[-1:] == [UNKNOWN]),
+        (folder / checkpoints.COUNTS, lambda _: checkpoints.read_frequencies(folder) is not None),
+        (folder / checkpoints.LOSSES, lambda _: checkpoints.read_losses(folder) is not None),
+        (options.export, is_export),
+        (options.animate, begins_with(b"GIF8")),
+        (options.training.corpus and folder / README, begins_with(README_BEGINS)),
+    ]
     if projector is not None:
-        exports += [
+        are_ours += [
             (projector / name, lambda _: is_projector(projector)) for name in PROJECTOR_FILES
         ]
-    if options.training.corpus is not None:
-        exports.append((folder / README, is_readme))
-    exports = [(path, is_ours) for path, is_ours in exports if path is not None]
-    others = [
-        words,
-        counts,
-        losses,
-        *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)),
-    ]
+    are_ours = [(path, is_ours) for path, is_ours in are_ours if path is not None]
+    others = [folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)]
     inputs = [path for path in (options.training.corpus, options.words) if path is not None]
     try:
         if projector is not None:
             projector.mkdir(parents=True, exist_ok=True)
-        check_apart([*others, *(path for path, _ in exports)], inputs)
-        for path, is_ours in exports:
+        check_apart([*others, *(path for path, _ in are_ours)], inputs)
+        for path, is_ours in are_ours:
             check_writable(path)
             check_replaceable(path, is_ours, options.overwrite)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
-    are_foreign = {
-        words: words.exists() and checkpoints.read_words(folder)[-1:] != [UNKNOWN],
-        counts: counts.exists() and checkpoints.read_frequencies(folder) is None,
-        losses: losses.exists() and checkpoints.read_losses(folder) is None,
-    }
-    for path, is_foreign in are_foreign.items():
-        if is_foreign:
-            raise FolderError(f"{path} was not written by a run, so it is not overwritten")
 
 
 def check_replaceable(path, is_ours, overwrite=False):
     """Raise UserError for a checkpoint's name, and unless `overwrite` for a file of others."""
-    if checkpoints.NAME.fullmatch(path.name):
+    if path.name.startswith("saved_"):
         raise UserError(f"cannot write {path}: that name is reserved for a run's own files")
     if path.exists() and not overwrite and not is_ours(path):
         raise ForeignFile(f"{path} exists and does not look like an earlier result")
@@ -115,29 +111,21 @@ def check_json(path):
     """Raise UserError unless JSON can be written to a file without replacing anything else."""
     try:
         check_writable(path)
-        check_replaceable(path, is_json)
+        check_replaceable(path, begins_with(b"{"))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     except ForeignFile as error:
         raise UserError(f"{error}; give another name") from None
 
 
-def is_json(path):
-    """Return whether a file begins as an object in JSON does, or is empty."""
-    with open(path, "rb") as file:
-        return file.read(1) in (b"{", b"")
+def begins_with(start):
+    """Return a function that tells whether a file is empty or begins with these bytes."""
 
+    def begins(path):
+        with open(path, "rb") as file:
+            return file.read(len(start)) in (start, b"")
 
-def is_gif(path):
-    """Return whether a file is a GIF."""
-    with open(path, "rb") as file:
-        return file.read(4) == b"GIF8"
-
-
-def is_readme(path):
-    """Return whether a file begins as `write_readme` begins it."""
-    with open(path, "rb") as file:
-        return file.read(len(README_BEGINS)) == README_BEGINS
+    return begins
 
 
 class Gallery:
@@ -162,31 +150,23 @@ class Gallery:
     def write(self, wordVectors):
         """Write everything that was asked for, print where it is, and return the paths."""
         options, folder = self._options, self._options.output
-        jobs = {}
-        if options.export or options.export_projector:
-            words, vectors = by_frequency(self._dataset, wordVectors)
-            exports = {options.export: write_text, options.export_projector: write_projector}
-            jobs = {
-                path: partial(write, words=words, vectors=vectors)
-                for path, write in exports.items()
-                if path is not None
-            }
-        if options.training.corpus is not None:
-            jobs[folder / README] = self._write_readme
-        if self.words:
-            jobs[folder / WORDS_PICTURE] = partial(self._draw_words, wordVectors)
-        if options.loss_curve:
-            jobs[folder / LOSS_PICTURE] = self._draw_losses
-        if options.animate:
-            jobs[options.animate] = partial(self._draw_animation, wordVectors)
-
+        jobs = [
+            (options.export, partial(self._export, write_text, wordVectors)),
+            (options.export_projector, partial(self._export, write_projector, wordVectors)),
+            (options.training.corpus and folder / README, self._write_readme),
+            (self.words and folder / WORDS_PICTURE, partial(self._draw_words, wordVectors)),
+            (options.loss_curve and folder / LOSS_PICTURE, self._draw_losses),
+            (options.animate, partial(self._draw_animation, wordVectors)),
+        ]
         parameters, paths = self._parameters(), []
         if parameters.exists():
             print(f"Saved {parameters.resolve()}")
         else:
             n = options.training.iterations
             print(f"sgd.py did not save iteration {n:,}, so there is no {parameters.name}")
-        for path, write in jobs.items():
+        for path, write in jobs:
+            if not path:
+                continue
             try:
                 written = write(path) is not False
             except Exception as error:  # even if drawing fails, the training is done
@@ -210,11 +190,7 @@ class Gallery:
             return {"": self.words}
         if self._options.training.corpus is not None:
             return group_by_clustering(self.words, wordVectors[self._rows(self.words)])
-        present = set(self.words)
-        groups = {
-            name: [word for word in words if word in present]
-            for name, words in ASSIGNMENT_WORDS.items()
-        }
+        groups = {n: [w for w in words if w in self.words] for n, words in ASSIGNMENT_WORDS.items()}
         return {name: words for name, words in groups.items() if words}
 
     def _draw_words(self, wordVectors, path):
@@ -230,6 +206,11 @@ class Gallery:
         if left_out:
             some = " ".join(left_out)[:60]
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
+
+    def _export(self, write, wordVectors, path):
+        """Write all words and their centre vectors, most frequent first, as word2vec's files do."""
+        order = np.argsort(-self._dataset.frequencies, kind="stable")
+        write(path, [self._dataset.words[i] for i in order], wordVectors[order])
 
     def _write_readme(self, path):
         """Write a text that says what the vectors are, and how to load them."""
@@ -266,12 +247,10 @@ class Gallery:
         if not len(losses):
             print(f"No loss curve: {self._options.output} has no {checkpoints.LOSSES} of this run")
             return False
-        iterations = losses[:, 0].astype(int).tolist()
         title = self._title
-        if iterations[0] > PRINT_EVERY:
-            title += f"; starts at iteration {iterations[0]:,}"
-        curve = LossCurve(iterations, losses[:, 1].tolist(), losses[:, 2].tolist())
-        save_loss_curve(path, curve, ANNEAL_EVERY, title)
+        if losses[0, 0] > PRINT_EVERY:
+            title += f"; starts at iteration {losses[0, 0]:,.0f}"
+        save_loss_curve(path, losses, ANNEAL_EVERY, title)
 
     def _losses(self):
         """Return the losses (n, 3) recorded in the folder, up to this run's last iteration."""
@@ -294,7 +273,8 @@ class Gallery:
             )
             return False
         groups = self._groups(wordVectors)
-        recorder.reorder([self.words.index(word) for words in groups.values() for word in words])
+        order = [self.words.index(word) for words in groups.values() for word in words]
+        recorder.vectors = [vectors[order] for vectors in recorder.vectors]
         save_animation(path, groups, recorder, self._title)
 
     def _new_recorder(self):
@@ -319,23 +299,10 @@ class Gallery:
 
 def words_to_draw(dataset, options):
     """Return the words for the pictures that occur in the text; prints the others."""
+    known = dataset.tokens()
     if options.words is not None:
-        lines = [line.lower().split() for _, line in read_lines(options.words, UserError)]
-        words = list(dict.fromkeys(word for line in lines for word in line))
-    elif options.training.corpus is not None:
-        words = frequent_words(dataset)
-    else:
-        words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
-    present = [word for word in words if word in dataset.tokens()]
-    missing = [word for word in words if word not in dataset.tokens()]
-    if missing and present:
-        print(f"Not in the text, so not in the picture: {' '.join(missing)}")
-    if not present and options.words is not None:
-        raise UserError(f"none of the words in {options.words} is in the text")
-    return present
-
-
-def by_frequency(dataset, wordVectors):
-    """Return all words and their centre vectors, most frequent first, as word2vec's files do."""
-    order = np.argsort(-dataset.frequencies, kind="stable")
-    return [dataset.words[i] for i in order], wordVectors[order]
+        return words_in_file(options.words, known, "the text")
+    if options.training.corpus is not None:
+        return frequent_words(dataset)
+    words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
+    return known_words(words, known, "the text")

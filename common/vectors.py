@@ -19,16 +19,6 @@ from common.stopping import UserError
 
 HEADER = re.compile("([0-9]{1,9}) ([1-9][0-9]{0,8})")  # of word2vec's text: words, dimension
 PROJECTOR_FILES = ("vectors.tsv", "metadata.tsv")
-WITH_GENSIM = "gensim can load it, and its save_word2vec_format(NEW) writes text"
-OTHER_FORMATS = {  # first bytes -> what the file is, and what to do
-    b"PK\x03\x04": "a .zip or .npz archive; unpack the text in it",
-    b"BZh": "packed by bzip2; unpack it with bunzip2",
-    b"\xfd7zXZ\0": "packed by xz; unpack it with unxz",
-    b"\x93NUMPY": "a NumPy array; the name of a checkpoint must end with .npy",
-    b"\xff\xfe\0\0": "UTF-32; UTF-8 is needed: iconv -f UTF-32 -t UTF-8 FILE > NEW",
-    b"\0\0\xfe\xff": "UTF-32; UTF-8 is needed: iconv -f UTF-32 -t UTF-8 FILE > NEW",
-    b"\x80": f"a pickle, perhaps of gensim's own format; {WITH_GENSIM}",
-}
 
 
 class VectorsError(UserError):
@@ -86,19 +76,19 @@ def read_text(path, wanted=None):
 
 
 def check_format(path):
-    """Raise `VectorsError` if a file has another known format; says which, and what to do."""
+    """Raise `VectorsError` if a file is in the binary format of word2vec."""
     head = b""
     # `read_lines` will report these errors.
     with contextlib.suppress(OSError, EOFError, zlib.error), open_binary(path) as file:
         head = file.read(4096)
-    for magic, what in OTHER_FORMATS.items():
-        if head.startswith(magic):
-            raise VectorsError(f"{path} is {what}")
     first, _, rest = head.partition(b"\n")
     number = (rest.partition(b" ")[2].split() or [b""])[0]  # in a text, follows the first word
     is_binary = not number.isascii() or b"\0" in number
     if HEADER.fullmatch(first.decode("latin-1")) and is_binary:
-        raise VectorsError(f"{path} is in the binary format of word2vec; {WITH_GENSIM}")
+        raise VectorsError(
+            f"{path} is in the binary format of word2vec; gensim can load it, and its "
+            "save_word2vec_format(NEW) writes text"
+        )
 
 
 def parse_line(line, width):

@@ -5,6 +5,9 @@ import warnings
 
 import numpy as np
 
+from common.files import read_lines
+from common.stopping import UserError
+
 ASSIGNMENT_WORDS = {  # in the assignment's order
     "opinion": "great cool brilliant wonderful well amazing worth sweet enjoyable boring bad dumb "
     "annoying".split(),
@@ -36,6 +39,26 @@ def frequent_words(dataset, n=40):
         if len(found) == n:
             break
     return found
+
+
+def words_in_file(path, known, source):
+    """Return the known words of a file, unchanged or in lower case; prints the others.
+
+    Raises UserError if none is known; `source` says where the known words come from.
+    """
+    found = [word for _, line in read_lines(path, UserError) for word in line.split()]
+    found = dict.fromkeys(word if word in known else word.lower() for word in found)
+    if not any(word in known for word in found):
+        raise UserError(f"none of the words in {path} is in {source}")
+    return known_words(found, known, source)
+
+
+def known_words(words, known, source):
+    """Return those of the words that are known; prints the others."""
+    missing = [word for word in words if word not in known]
+    if missing:
+        print(f"Not in {source}, so not drawn: {' '.join(missing)}")
+    return [word for word in words if word in known]
 
 
 def is_word(token):

@@ -68,14 +68,6 @@ def test_what_is_kept_does_not_change_with_the_parameters():
     np.testing.assert_array_equal(recorder.vectors[2], steps.sum(axis=0)[1:6])
 
 
-def test_rows_are_taken_in_another_order_in_all_frames():
-    recorder = record([10, 20])
-    before = [vectors.copy() for vectors in recorder.vectors]
-    recorder.reorder([4, 0, 1, 2, 3])
-    for vectors, old in zip(recorder.vectors, before):
-        np.testing.assert_array_equal(vectors, old[[4, 0, 1, 2, 3]])
-
-
 def test_a_run_that_was_done_already_has_one_frame():
     recorder = record([], last=100, start=100)
     assert recorder.iterations == [100]
