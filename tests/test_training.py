@@ -418,8 +418,6 @@ def test_without_the_fast_path_it_is_said_what_was_checked_and_single_precision_
     assert "python word2vec.py" in done.stdout
     done = run_with(10, "--float32", "--fresh")
     assert done.returncode == 1 and "vectorised.py" in done.stderr
-    done = run_with(10, "--fresh", word2vec=solutions.solution("loops", "mean over the window"))
-    assert "word2vec.py is wrong: the loss at the start is" in done.stdout
 
 
 def test_what_is_wrong_with_both_files_is_one_line_and_costs_no_checkpoint(run_with):
