@@ -322,7 +322,6 @@ def test_a_text_without_lines_or_full_stops_is_cut(tmp_path):
     assert [word for sentence in corpus.sentences() for word in sentence] == words
 
 
-@pytest.mark.xfail(strict=True, reason="find_sentences collects 1,000 pieces of 65,536 characters")
 def test_a_text_in_one_line_needs_little_more_memory_than_the_file(tmp_path):
     path = written(tmp_path, "word other third " * 100_000)
     tracemalloc.start()
