@@ -12,8 +12,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import types
+import time
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import hypothesis
 import numpy as np
@@ -105,23 +107,71 @@ def run_python(*arguments, cwd=ROOT, timeout=300, **environment):
     )
 
 
-@pytest.fixture
-def run_here(capfd):
-    """A function that calls run.py's `main` in this process: its `returncode`, `out` and `err`."""
-    import run
+class Result(NamedTuple):
+    """How a command ended, and what it printed."""
 
-    def run_command(*arguments):
+    returncode: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call_main(capfd):
+    """A function that calls a command's `main` in this process with some arguments: a `Result`."""
+
+    def call(main, *arguments):
         capfd.readouterr()
         try:
-            status = run.main(list(map(str, arguments))) or 0
+            status = main(list(map(str, arguments))) or 0
         except SystemExit as error:
             status = error.code
             if isinstance(status, str):
                 print(status, file=sys.stderr)
                 status = 1
-        return types.SimpleNamespace(returncode=status, **capfd.readouterr()._asdict())
+        return Result(status, *capfd.readouterr())
 
-    return run_command
+    return call
+
+
+@pytest.fixture
+def run_here(call_main):
+    """A function that calls run.py's `main` in this process: a `Result`."""
+    import run
+
+    return partial(call_main, run.main)
+
+
+def run_script(path, *arguments, sh="sh", cwd="/", **environment):
+    """Run a shell script of ours from another folder: a `Result`."""
+    command = [shutil.which(sh), str(path), *map(str, arguments)]
+    env = {**os.environ, **environment}
+    done = subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=60
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A folder for PATH with the one tool that our scripts need beside Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "dirname").symlink_to(shutil.which("dirname"))
+    return folder
+
+
+def the_line(text):
+    """The message, if it is a single line and no traceback."""
+    assert text.count("\n") == 1 and text.endswith("\n"), text
+    return text[:-1]
+
+
+def wait_until(condition, seconds=60):
+    """Wait for a condition that should soon be true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 @pytest.fixture

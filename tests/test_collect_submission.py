@@ -5,12 +5,11 @@ import io
 import os
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 
 import pytest
-from conftest import ROOT, run_python
+from conftest import ROOT, run_script
 from PIL import Image, PngImagePlugin
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
@@ -60,12 +59,9 @@ def write(path, content, age=0):
     os.utime(path, (1_700_000_000 - age,) * 2)
 
 
-def collect(project, *arguments, sh="sh", cwd="/", **environment):
-    """Run the script from another folder: status, output and errors."""
-    command = [shutil.which(sh), str(project / "collect_submission.sh"), *map(str, arguments)]
-    env = {**os.environ, **environment}
-    result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=30)
-    return result.returncode, result.stdout, result.stderr
+def collect(project, *arguments, **options):
+    """Run the script: status, output and errors."""
+    return run_script(project / "collect_submission.sh", *arguments, **options)
 
 
 def packed(project):
@@ -115,11 +111,8 @@ def test_modules_of_the_submission_do_not_replace_the_librarys(project):
     assert collect(project, cwd=project, PYTHONPATH=str(project))[0] == 0
 
 
-def test_no_tool_is_needed_but_python(project, tmp_path):
-    tools = tmp_path / "bin"
-    tools.mkdir()
+def test_no_tool_is_needed_but_python(project, tools):
     (tools / "python3").symlink_to(sys.executable)
-    (tools / "dirname").symlink_to(shutil.which("dirname"))
     assert collect(project, PATH=str(tools), LC_ALL="C", PYTHONUTF8="0")[0] == 0
     assert packed(project) == FILES
     (tools / "python3").unlink()
@@ -176,20 +169,3 @@ def test_pictures_of_other_parameters_are_refused(project, name, content, age, s
     else:
         (line,) = refusal(project)
         assert re.match(f"{re.escape(str(project / name))} .*{said}", line)
-
-
-@pytest.mark.thorough
-def test_the_picture_of_run_py_names_the_parameters_that_it_shows(project, tmp_path):
-    text = "\n".join(" ".join(f"w{20 * i + j}" for j in range(20)) for i in range(50))
-    (tmp_path / "text.txt").write_text(text, "utf-8")
-    (tmp_path / "some.txt").write_text("w1 w2 w3", "utf-8")
-    options = ["--corpus", "text.txt", "--words", "some.txt", "--output", "run"]
-    run = run_python(
-        ROOT / "run.py", *options, "--iterations", "2", "--min-count", "1", cwd=tmp_path
-    )
-    assert run.returncode == 0, run.stderr
-    shutil.copy(tmp_path / "run" / "word_vectors.png", project)
-    assert "other parameters" in refusal(project)[0]
-    shutil.copy(tmp_path / "run" / "saved_params_2.npy", project / "saved_params_40000.npy")
-    os.utime(project / "word_vectors.png", (0, 0))
-    assert collect(project)[0] == 0

@@ -4,10 +4,11 @@ import collections
 import gzip
 import random
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_python
+from conftest import the_line
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -47,17 +48,7 @@ def test_a_text_is_lower_cased_and_numbered_by_first_appearance(tmp_path):
     assert corpus.frequencies.tolist() == [4, 2, 3, 2, 2, 1, 1, 1]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        TEXT.encode("utf-8-sig"),
-        TEXT.replace("\n", "\r\n").encode("utf-8"),
-        TEXT.replace("\n", "\r").encode("utf-8"),
-        TEXT.replace(" ", "\t \u3000").encode("utf-8"),
-        TEXT.strip().encode("utf-8"),
-    ],
-    ids=["byte-order mark", "Windows", "old Macintosh", "other white space", "no last line end"],
-)
+@pytest.mark.parametrize("content", ["\ufeff" + TEXT, TEXT.replace(" ", "\t \u3000").rstrip()])
 def test_other_ways_to_write_the_same_text(tmp_path, content):
     plain = one_per_line(written(tmp_path, TEXT))
     other = one_per_line(written(tmp_path, content, "other.txt"))
@@ -117,18 +108,9 @@ def test_a_packed_text_that_is_not_whole_is_told(tmp_path, content):
         one_per_line(path)
 
 
-def test_too_few_words_are_told_with_the_limit(tmp_path):
-    path = written(tmp_path, TEXT)
-    with pytest.raises(CorpusError) as raised:
-        one_per_line(path, min_count=5)
-    assert str(raised.value) == f"{path} has no words that occur 5 times"
-
-
 def test_a_missing_file_is_told_without_advice_about_the_treebank(tmp_path):
-    path = tmp_path / "no folder" / "text.txt"
-    with pytest.raises(CorpusError) as raised:
-        one_per_line(path)
-    assert str(raised.value) == f"cannot read {path}: No such file or directory"
+    with pytest.raises(CorpusError, match="cannot read .*text.txt: No such file or directory$"):
+        one_per_line(tmp_path / "no folder" / "text.txt")
 
 
 LINE_ENDS = [b"\n", b"\r", b"\r\n", b" ", b"word", b"\xc3\xa9", b"\xff", b"\xe2\x80\xa8"]
@@ -269,72 +251,37 @@ def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
     assert in_saves("--no-tokenise") != in_saves()
 
 
-@pytest.mark.thorough
-def test_a_save_of_another_text_is_refused(novel, run_here):
-    arguments = ["--corpus", novel, "--output", novel.parent / "out", "--iterations", 20]
-    assert run_here(*arguments).returncode == 0
-    novel.write_text(novel.read_text(encoding="utf-8") + " w0", encoding="utf-8")
-    again = run_here(*arguments)
-    assert again.returncode == 1
-    assert "corpus 61 words" in again.err and "--fresh" in again.err
-    assert run_here(*arguments, "--fresh").returncode == 0
-
-
-@pytest.mark.thorough
-def test_a_run_on_a_text_needs_no_treebank(novel, project):
-    result = run_python(
-        project / "run.py", "--corpus", novel, "--iterations", 10, "--output", novel.parent / "o"
-    )
-    assert result.returncode == 0, result.stderr
-    assert not (project / "utils" / "datasets").exists()
-    assert result.stdout.startswith("Training on novel.txt: 60 words and UNK\n")
-
-
-def test_words_are_drawn_from_a_file(novel):
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
+def test_words_are_drawn_from_a_file(novel, run_here):
     words = written(novel.parent, "\ufeffW1 w2\r\nw59 w2\n\nmissing", "words.txt")
     out = novel.parent / "out"
     arguments = ["--corpus", novel, "--iterations", 10, "--output", out, "--words", words]
-    result = run_python("-W", "error", "run.py", *arguments, "--loss-curve")
-    assert result.returncode == 0, result.stderr
-    assert "missing\n" in result.stdout
+    result = run_here(*arguments, "--loss-curve")
+    assert (result.returncode, result.err) == (0, "")
+    assert "missing\n" in result.out
     for name in ("word_vectors.png", "loss_curve.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
-    "arguments, status, message",
+    "arguments, message",
     [
-        (["--min-count", "2"], 2, "needs --corpus"),
-        (["--corpus", "none.txt"], 1, "cannot read none.txt"),
-        (["--corpus", "{novel}", "--min-count", "100000"], 1, "no words that occur 100000 times"),
-        (["--corpus", "{novel}", "--words", "{empty}"], 1, "none of the words"),
-        (["--corpus", "{novel}", "--words", "none.txt"], 1, "cannot read none.txt"),
-        (["--corpus", "{novel}", "--repeats", "0"], 2, "at least 1"),
-        (["--corpus", "{novel}", "--output", "{novel}/out"], 1, "cannot write to"),
+        ("--corpus none.txt", "cannot read none.txt"),
+        ("--corpus {novel} --min-count 100000", "no words that occur 100000 times"),
+        ("--corpus {novel} --words {empty}", "none of the words"),
+        ("--corpus {novel} --words none.txt", "cannot read none.txt"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_line_before_training(
-    novel, run_here, arguments, status, message
+def test_what_cannot_be_trained_on_is_a_line_and_costs_no_checkpoint(
+    novel, run_here, arguments, message
 ):
-    empty = written(novel.parent, "", "empty.txt")
-    arguments = [a.format(novel=novel, empty=empty) for a in arguments]
-    if "--output" not in arguments:
-        arguments += ["--output", novel.parent / "out"]
-    result = run_here(*arguments)
-    assert result.returncode == status
-    assert message in result.err.splitlines()[-1]
-    assert status == 2 or result.err.count("\n") == 1
-    assert "iter 10" not in result.out
-    assert not list(novel.parent.glob("out/saved*"))
-
-
-def test_what_cannot_be_read_costs_no_saves(novel, run_here):
-    out = novel.parent / "out"
-    run_here("--corpus", novel, "--output", out, "--iterations", 10)
-    for files in (["--corpus", "none.txt"], ["--corpus", novel, "--words", "none.txt"]):
-        result = run_here(*files, "--output", out, "--fresh")
-        assert result.returncode == 1
-        assert (out / "saved_params_10.npy").exists()
+    empty, out = written(novel.parent, "", "empty.txt"), novel.parent / "out"
+    out.mkdir()
+    checkpoint = written(out, "an hour's work", "saved_params_10.npy")
+    arguments = [part.format(novel=novel, empty=empty) for part in arguments.split()]
+    result = run_here(*arguments, "--output", out, "--fresh")
+    assert result.returncode == 1 and message in the_line(result.err)
+    assert checkpoint.exists()
 
 
 def test_a_word_unk_in_a_corpus_is_refused():
@@ -375,17 +322,13 @@ def test_a_text_without_lines_or_full_stops_is_cut(tmp_path):
     assert [word for sentence in corpus.sentences() for word in sentence] == words
 
 
-def test_a_text_in_one_line_takes_no_more_memory_than_in_many(tmp_path):
-    code = (
-        "import resource, sys; sys.path.insert(0, sys.argv[1]); from utils.treebank import *; "
-        "TextCorpus(sys.argv[2]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    words = "word other third " * 500_000
-    used = [
-        int(run_python("-c", code, ROOT, written(tmp_path, words.replace("third ", end))).stdout)
-        for end in ("third ", "third\n")
-    ]
-    assert used[0] < 1.1 * used[1]
+def test_a_text_in_one_line_needs_little_more_memory_than_the_file(tmp_path):
+    path = written(tmp_path, "word other third " * 100_000)
+    tracemalloc.start()
+    TextCorpus(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * path.stat().st_size
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import base64
 import json
 import re
 import subprocess
-from html.parser import HTMLParser
+from functools import partial
 
 import numpy as np
 import pytest
-from conftest import ROOT, python_command, run_python, write_treebank
+from conftest import ROOT, python_command, the_line, write_treebank
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +18,7 @@ from common.checkpoints import write_losses, write_words
 from common.stopping import UserError
 from common.vectors import write_text
 from common.word_choice import ASSIGNMENT_WORDS
+from utils import get_datasets
 
 WORDS = "the cat dog king queen apple .".split()
 VECTORS = np.array(
@@ -33,19 +34,9 @@ def vectors(tmp_path):
 
 
 @pytest.fixture
-def command(capsys):
+def command(call_main):
     """A function from a command line to exit status, standard output, standard error."""
-
-    def call(*arguments):
-        status = 0
-        try:
-            explore.main(list(map(str, arguments)))
-        except SystemExit as error:
-            status = error.code
-        out, err = capsys.readouterr()
-        return (1, out, status) if isinstance(status, str) else (status, out, err)
-
-    return call
+    return partial(call_main, explore.main)
 
 
 def neighbours(out):
@@ -87,18 +78,6 @@ def test_an_analogy_is_nearest_to_the_sum_of_unit_vectors(seed):
     assert {i for i, _ in found} == set(range(12)) - {3, 5, 7}
     expected = sorted((cosine(target, units[i]) for i, _ in found), reverse=True)
     np.testing.assert_allclose([value for _, value in found], expected, atol=1e-3)
-
-
-@pytest.mark.slow  # with the tests that need gensim installed
-def test_gensim_finds_the_same(tmp_path, command):
-    models = pytest.importorskip("gensim.models", reason="gensim is not installed")
-    words = [f"w{i}" for i in range(200)]
-    write_text(tmp_path / "v.txt", words, np.random.RandomState(0).randn(200, 20))
-    keyed = models.KeyedVectors.load_word2vec_format(tmp_path / "v.txt")
-    expected = keyed.most_similar(positive=["w3", "w7"], negative=["w5"], topn=10)
-    query = ["w3", "-", "w5", "+", "w7"]
-    _, out, _ = command("--vectors", tmp_path / "v.txt", "--raw", *query)
-    assert neighbours(out) == [(word, pytest.approx(value, abs=1e-3)) for word, value in expected]
 
 
 @given(st.integers(0, 99))
@@ -206,19 +185,19 @@ def save_run(folder, words, iterations=(5, 10), dimension=4):
     return saved
 
 
-def test_the_newest_checkpoint_is_read_with_its_words_and_no_corpus(project, tmp_path):
+def test_the_newest_checkpoint_is_read_with_its_words_and_no_corpus(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(get_datasets, "ensure_dataset", None)
     words = [f"w{i}" for i in range(9)]
     params = save_run(tmp_path, [*words, "UNK"])[10]
-    arguments = ["explore.py", "--output", tmp_path, "w0", "--raw", "--among", 3]
-    result = run_python(*arguments, cwd=project, SST_ZIP="no such file")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"{tmp_path / 'saved_params_10.npy'}, 4 dimensions")
+    arguments = ["--output", tmp_path, "w0", "--raw", "--among", 3]
+    status, out, err = command(*arguments)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{tmp_path / 'saved_params_10.npy'}, 4 dimensions")
     expected = {word: cosine(params[0], params[int(word[1])]) for word in ("w8", "w7", "w6")}
-    assert dict(neighbours(result.stdout)) == pytest.approx(expected, abs=6e-4)
-    assert "3 most frequent of 9" in result.stdout
+    assert dict(neighbours(out)) == pytest.approx(expected, abs=6e-4)
+    assert "3 most frequent of 9" in out
     (tmp_path / "counts.txt").unlink()  # then all words are neighbours, in their own order
-    result = run_python(*arguments, cwd=project, SST_ZIP="no such file")
-    assert {word for word, _ in neighbours(result.stdout)} == {"w1", "w2"}
+    assert {word for word, _ in neighbours(command(*arguments)[1])} == {"w1", "w2"}
 
 
 def test_neighbours_are_words_that_occur_five_times(command, tmp_path):
@@ -231,17 +210,16 @@ def test_neighbours_are_words_that_occur_five_times(command, tmp_path):
         assert data_of(tmp_path)["among"] == n
 
 
-def test_a_checkpoint_without_words_has_those_of_the_treebank(project, tmp_path):
-    write_treebank(project / "utils/datasets/stanfordSentimentTreebank", [["A", "b"], ["c", "d"]])
+def test_a_checkpoint_without_words_has_those_of_the_treebank(command, tmp_path, monkeypatch):
+    treebank = write_treebank(tmp_path / "treebank", [["A", "b"], ["c", "d"]])
+    monkeypatch.setattr(get_datasets, "ensure_dataset", lambda: treebank)
     save_run(tmp_path, [*"abcd", "UNK"])
     (tmp_path / "words.txt").unlink()
-    result = run_python("explore.py", "--output", tmp_path, "A", cwd=project)
-    assert result.returncode == 0, result.stderr
-    assert {word for word, _ in neighbours(result.stdout)} == {*"bcd"}
+    status, out, err = command("--output", tmp_path, "A")
+    assert (status, err) == (0, "") and {word for word, _ in neighbours(out)} == {*"bcd"}
     np.save(tmp_path / "saved_params_10.npy", np.ones((8, 4)))
-    result = run_python("explore.py", "--output", tmp_path, "A", cwd=project)
-    assert result.returncode == 1 and result.stderr.count("\n") == 1
-    assert re.search(r"\b4 words.*\b5 words.*run.py", result.stderr)
+    status, _, err = command("--output", tmp_path, "A")
+    assert status == 1 and re.search(r"\b4 words.*\b5 words.*run.py", the_line(err))
 
 
 def link_run(folder, full_run, sst):
@@ -263,31 +241,11 @@ def test_the_assignments_vectors_share_one_direction(command, full_run, sst, tmp
 
 
 # ------------------------------------------------------------------------------------- the page
-class Scripts(HTMLParser):
-    """The texts of the script elements of a page."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.texts, self._inside = [], False
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self._inside = tag == "script"
-        self.texts += [""] * self._inside
-
-    def handle_endtag(self, tag):
-        self._inside = self._inside and tag != "script"
-
-    def handle_data(self, data):
-        if self._inside:
-            self.texts[-1] += data
-
-
 def data_of(folder):
     """The data of the page in a folder, with its arrays decoded."""
-    scripts = Scripts((folder / "word_vectors.html").read_text(encoding="utf-8")).texts
-    assert len(scripts) == 2
-    data = json.loads(scripts[0])
+    page = (folder / "word_vectors.html").read_text(encoding="utf-8")
+    data, _ = re.findall("<script[^>]*>(.*?)</script>", page, re.DOTALL)
+    data = json.loads(data)
     for name in ("directions", "positions"):
         data[name] = np.frombuffer(base64.b64decode(data[name]), "<i2")
     return data
@@ -372,40 +330,43 @@ def test_of_many_checkpoints_the_slider_has_some_and_the_newest(command, tmp_pat
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
-        (["--vectors", "{v}", "cat", "dgo", "xyz"], 1, "7 words of {v}: dgo (perhaps dog?); xyz"),
-        (["--vectors", "{v}", "cat", "-"], 1, "king - man"),
-        (["--vectors", "{v}", "cat", "dog", "--html"], 1, "one word"),
-        (["--vectors", "{one}", "a"], 1, "one word"),
-        (["--vectors", "{folder}/none.txt", "cat"], 1, "none.txt"),
-        (["--output", "{folder}", "cat"], 1, "no saved_params_N.npy in {folder}; make one"),
-        (["--vectors", "{v}", "--html", "--output", "{folder}/none"], 1, "none/word_vectors.html"),
-        (["--vectors", "{v}"], 2, "--html"),
-        (["--vectors", "{v}", "cat", "--top", "0"], 2, "--top"),
-        (["--vectors", "{v}", "cat", "--among", "1"], 2, "--among"),
+        ("--vectors {v} cat dgo xyz", 1, "7 words of {v}: dgo (perhaps dog?); xyz"),
+        ("--vectors {v} cat -", 1, "king - man"),
+        ("--vectors {v} cat dog --html", 1, "one word"),
+        ("--vectors {one} a", 1, "one word"),
+        ("--vectors {folder}/none.txt cat", 1, "none.txt"),
+        ("--output {folder} cat", 1, "no saved_params_N.npy in {folder}; make one"),
+        ("--vectors {v} --html --output {folder}/none", 1, "none/word_vectors.html"),
+        ("--vectors {v}", 2, "--html"),
+        ("--vectors {v} cat --top 0", 2, "--top"),
+        ("--vectors {v} cat --among 1", 2, "--among"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(command, vectors, arguments, status, message):
     folder = vectors.parent
     write_text(folder / "one.txt", ["a"], np.ones((1, 3)))
     names = dict(v=vectors, one=folder / "one.txt", folder=folder)
-    found, out, err = command(*(argument.format(**names) for argument in arguments))
+    found, out, err = command(*(argument.format(**names) for argument in arguments.split()))
     assert (found, out) == (status, "")
-    assert message.format(**names) in err.splitlines()[-1]
-    assert status == 2 or "\n" not in err
+    assert message.format(**names) in (the_line(err) if status == 1 else err.splitlines()[-1])
 
 
 def test_words_of_another_run_beside_a_checkpoint_are_told(command, tmp_path):
-    save_run(tmp_path, ["a", "b", "c", "UNK"])
+    words = ["a", "b", "c", "UNK"]
+
+    def complaint(*arguments):
+        status, out, err = command("--output", tmp_path, *arguments)
+        assert (status, out) == (1, "")
+        return the_line(err)
+
+    save_run(tmp_path, words)
     write_words(tmp_path, ["a", "b", "UNK"], [2, 1, 1])
-    status, out, err = command("--output", tmp_path, "a")
-    assert (status, out) == (1, "") and "words.txt" in err and "\n" not in err
-    write_words(tmp_path, ["a", "b", "c", "UNK"], [2, 1, 1])
-    status, out, err = command("--output", tmp_path, "a")
-    assert (status, out) == (1, "") and "counts.txt" in err and "\n" not in err
-    save_run(tmp_path, ["a", "b", "c", "UNK"])
+    assert "words.txt" in complaint("a")
+    write_words(tmp_path, words, [2, 1, 1])
+    assert "counts.txt" in complaint("a")
+    save_run(tmp_path, words)
     np.save(tmp_path / "saved_params_5.npy", np.ones((8, 3)))
-    status, out, err = command("--output", tmp_path, "--html")
-    assert (status, out) == (1, "") and "saved_params_5.npy" in err and "\n" not in err
+    assert "saved_params_5.npy" in complaint("--html")
 
 
 def test_a_reader_that_goes_away_is_no_trouble(vectors):

@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import run_python
 from test_explore import link_run, neighbours, save_run
 
+import explore
 from common.checkpoints import write_losses
 from common.vectors import write_text
 from common.word_choice import ASSIGNMENT_WORDS
@@ -111,36 +111,41 @@ def page(tmp_path_factory):
 
 
 def make_page(*options):
-    result = run_python("explore.py", "--html", *options)
-    assert result.returncode == 0, result.stderr
+    explore.main(["--html", *map(str, options)])
 
 
 # ------------------------------------------------------------------------------------- neighbours
-def check_neighbours(browser, query, *options):
-    result = run_python("explore.py", *query.split(), *options)
-    assert result.returncode == 0, result.stderr
-    browser.search(query)
-    assert browser.neighbours() == neighbours(result.stdout)
-    assert len(browser.neighbours()) == 10
+@pytest.fixture
+def check_neighbours(browser, call_main):
+    """A function that compares the page's neighbours with the command's."""
+
+    def check(query, *options):
+        status, out, err = call_main(explore.main, *query.split(), *options)
+        assert status == 0, err
+        browser.search(query)
+        assert browser.neighbours() == neighbours(out)
+        assert len(browser.neighbours()) == 10
+
+    return check
 
 
 @pytest.mark.parametrize("more", [[], ["--raw"], ["--punctuation"], ["--among", "40"]])
-def test_neighbours_are_those_of_the_command(browser, page, more):
+def test_neighbours_are_those_of_the_command(browser, page, check_neighbours, more):
     make_page("--output", page, *more)
     browser.open(page)
     for query in ("great", "WORD3", "king - man + woman", "- rain + tea + tea", "first-time", "."):
-        check_neighbours(browser, query, "--output", page, *more)
+        check_neighbours(query, "--output", page, *more)
 
 
 def test_neighbours_of_the_assignments_run_are_those_of_the_command(
-    browser, full_run, sst, tmp_path
+    browser, check_neighbours, full_run, sst, tmp_path
 ):
     link_run(tmp_path, full_run, sst)
     make_page("--output", tmp_path)
     browser.open(tmp_path)
     assert len(set(DRAWN) & set(browser.labels())) >= 20  # a few would lie on others
     for query in ("bad", "funny", "the", "zoolander", "king - man + woman"):
-        check_neighbours(browser, query, "--output", tmp_path)
+        check_neighbours(query, "--output", tmp_path)
 
 
 def test_the_page_opens_at_the_words_of_the_command_line(browser, page):
@@ -326,13 +331,13 @@ def test_words_move_with_the_slider_and_the_curve_shows_where_one_is(browser, pa
     assert 300 < len(points) < 600
 
 
-def test_vectors_of_a_text_have_no_slider(browser, tmp_path):
+def test_vectors_of_a_text_have_no_slider(browser, check_neighbours, tmp_path):
     vectors = np.random.RandomState(0).randn(80, 5)
     write_text(tmp_path / "v.txt", [f"text{i}" for i in range(80)], vectors)
     make_page("--vectors", tmp_path / "v.txt", "--output", tmp_path)
     browser.open(tmp_path)
     assert not browser.find("footer")[0].is_displayed()
-    check_neighbours(browser, "text5", "--vectors", tmp_path / "v.txt")
+    check_neighbours("text5", "--vectors", tmp_path / "v.txt")
 
 
 # ------------------------------------------------------------------------------------- manners

@@ -13,13 +13,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LIKE_THE_ASSIGNMENT, python_command, run_python, write_treebank
+from conftest import (
+    LIKE_THE_ASSIGNMENT,
+    python_command,
+    run_python,
+    the_line,
+    wait_until,
+    write_treebank,
+)
+from PIL import Image
 
 import run
 from common import checkpoints
@@ -98,12 +105,6 @@ def visible_files(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def the_one_line(text):
-    """The message, if it is a single line and no traceback."""
-    assert text.count("\n") == 1 and text.endswith("\n"), text
-    return text[:-1]
-
-
 def digests(folder, iteration):
     """What tells whether two checkpoints are the same, bit for bit."""
     return [(folder / name).read_bytes() for name in checkpoint(iteration)]
@@ -119,9 +120,9 @@ def test_a_run_leaves_checkpoint_words_losses_and_picture_and_says_so(process):
     assert (vectors.shape, vectors.dtype) == ((2 * 401, 10), np.float64)
     words = checkpoints.read_words(process.work)
     assert words[:2] == PICTURE_WORDS[:2] and words[400:] == ["UNK"]
-    picture = (process.work / "word_vectors.png").read_bytes()
     digest = hashlib.sha256((process.work / "saved_params_7.npy").read_bytes()).hexdigest()
-    assert picture.startswith(b"\x89PNG") and digest.encode() in picture
+    with Image.open(process.work / "word_vectors.png") as picture:
+        assert picture.text["Parameters"] == digest  # which collect_submission.sh looks for
     lines = result.stdout.splitlines()
     assert "400 words" in lines[0] and "snow hail coffee tea" in lines[1]
     assert "matches the fast path" in lines[2]
@@ -147,14 +148,6 @@ def test_a_text_without_suitable_words_is_trained_on_all_the_same(command):
     assert (result.returncode, result.err) == (0, "")
     assert "No picture" in result.out and "--words" in result.out
     assert visible_files(command.work) == sorted([*checkpoint(3), *OWN_FILES, *TEXT_FILES])
-
-
-def test_losses_are_those_of_the_whole_run_when_it_is_resumed(command):
-    for folder, n in (("whole", 40), ("parts", 20), ("parts", 40)):
-        assert command("--iterations", n, "--output", folder).returncode == 0
-    whole, parts = (checkpoints.read_losses(folder) for folder in ("whole", "parts"))
-    assert whole[:, 0].tolist() == [10, 20, 30, 40]
-    np.testing.assert_array_equal(whole, parts)
 
 
 def test_a_finished_run_is_drawn_from_what_is_there_and_not_changed(command):
@@ -194,18 +187,15 @@ def test_fresh_trains_anew_and_says_what_it_removes_and_how_long_that_took(comma
 @pytest.mark.parametrize(
     "options",
     [
-        [],
-        ["--window", "9", "--negatives", "7", "--dimension", "30"],
-        pytest.param(["--window", "1", "--negatives", "1"], marks=pytest.mark.thorough),
-        pytest.param(["--step", "0.05", "--seed", "5"], marks=pytest.mark.thorough),
-        ["--loss", "naive-softmax", "--window", "2"],
+        "",
+        "--window 9 --negatives 7 --dimension 30 --step 0.05 --seed 5",
+        "--loss naive-softmax --window 2",
     ],
-    ids=" ".join,
 )
 def test_both_ways_of_training_agree_to_12_digits_and_resume_alike(command, options):
     """The textbook's is stopped in between."""
     for folder, n, way in (("fast", 12, []), *(("own", n, ["--textbook"]) for n in (5, 12))):
-        result = command("--iterations", n, "--output", folder, *options, *way)
+        result = command("--iterations", n, "--output", folder, *options.split(), *way)
         assert result.returncode == 0, result.err
     vectors = [np.load(f"{folder}/saved_params_12.npy") for folder in ("fast", "own")]
     np.testing.assert_allclose(*vectors, rtol=0, atol=1e-12)
@@ -221,31 +211,39 @@ def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone
     command("--iterations", "5")
     before = digests(command.work, 5)
     for options, said in (
-        (["--window", "3"], "window 5 (now 3)"),
-        (["--step", "0.1"], "step 0.3 (now 0.1)"),
-        (["--dimension", "4"], "dimension 10 (now 4)"),
-        (["--negatives", "3"], "negatives 10 (now 3)"),
-        (["--loss", "naive-softmax"], "loss negative-sampling (now naive-softmax)"),
-        (["--seed", "1"], "seed None (now 1)"),
-        (["--min-count", "4"], "corpus "),
-        (["--repeats", "3"], "repeats 30 (now 3)"),
-        (["--float32"], "precision unknown (now float32)"),
+        ("--window 3", "window 5 (now 3)"),
+        ("--step 0.1", "step 0.3 (now 0.1)"),
+        ("--dimension 4", "dimension 10 (now 4)"),
+        ("--negatives 3", "negatives 10 (now 3)"),
+        ("--loss naive-softmax", "loss negative-sampling (now naive-softmax)"),
+        ("--seed 1", "seed None (now 1)"),
+        ("--min-count 4", "corpus "),
+        ("--repeats 3", "repeats 30 (now 3)"),
+        ("--float32", "precision unknown (now float32)"),
     ):
-        result = command("--iterations", "9", *options)
+        result = command("--iterations", "9", *options.split())
         assert result.returncode == 1
-        line = the_one_line(result.err)
-        assert said in line and "--output" in line and "--fresh to remove the checkpoint" in line
+        line = the_line(result.err)
+        assert said in line and "--output" in line and "--fresh" in line
     assert digests(command.work, 5) == before
 
 
-def test_single_precision_is_saved_as_double_and_resumed_bit_for_bit(command):
+@pytest.mark.parametrize("precision", [[], ["--float32"]], ids=["double", "single"])
+def test_a_resumed_run_has_the_bits_and_the_losses_of_the_whole_one(command, precision):
     for folder, n in (("whole", 40), ("parts", 20), ("parts", 40)):
-        assert command("--iterations", n, "--float32", "--output", folder).returncode == 0
-    vectors = np.load("whole/saved_params_40.npy")
-    np.testing.assert_array_equal(vectors, vectors.astype(np.float32))
+        assert command("--iterations", n, *precision, "--output", folder).returncode == 0
     assert digests(command.work / "whole", 40) == digests(command.work / "parts", 40)
-    command("--iterations", "40", "--output", "double")
-    np.testing.assert_allclose(vectors, np.load("double/saved_params_40.npy"), rtol=0, atol=1e-5)
+    whole, parts = (checkpoints.read_losses(folder) for folder in ("whole", "parts"))
+    assert whole[:, 0].tolist() == [10, 20, 30, 40]
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_single_precision_is_saved_as_double_and_near_it(command):
+    for folder, precision in (("single", ["--float32"]), ("double", [])):
+        assert command("--iterations", 40, *precision, "--output", folder).returncode == 0
+    single, double = (np.load(f"{name}/saved_params_40.npy") for name in ("single", "double"))
+    np.testing.assert_array_equal(single, single.astype(np.float32))
+    np.testing.assert_allclose(single, double, rtol=0, atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------- options
@@ -263,32 +261,24 @@ def test_without_options_the_run_is_the_assignments():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("--iterations 0", "argument --iterations: must be at least 1, not 0"),
-        ("--window 4294967296", "--window: must be at least 1 and below 4294967296, not 429"),
-        ("--tokenise", "argument --tokenise: needs --corpus"),
-        ("--min-count 2", "argument --min-count: needs --corpus"),
-        ("--float32 --textbook", "argument --float32: word2vec.py computes in double"),
-        ("--step 0", "argument --step: must be a positive number, not 0"),
-        ("--step big", "argument --step: invalid positive value: 'big'"),
-        ("--seed -1", "argument --seed: must be at least 0 and below 4294967296, not -1"),
-        ("--loss softmax", "argument --loss: invalid choice: 'softmax'"),
-        ("--print-every 15", "argument --print-every: must be a multiple of 10, not 15"),
-        ("--iter 5", "unrecognized arguments: --iter 5"),
-        ("--output", "argument --output: expected one argument"),
+        ("--iterations 0", "at least 1"),
+        ("--window 4294967296", "below 4294967296"),
+        ("--tokenise", "needs --corpus"),
+        ("--min-count 2", "needs --corpus"),
+        ("--float32 --textbook", "double"),
+        ("--step 0", "positive"),
+        ("--step big", "'big'"),
+        ("--seed -1", "at least 0"),
+        ("--loss softmax", "'softmax'"),
+        ("--print-every 15", "multiple of 10"),
+        ("--iter 5", "--iter"),
     ],
 )
-def test_wrong_options_end_with_status_2_and_say_why(capsys, arguments, message):
-    with pytest.raises(SystemExit) as exit:
-        run.main(arguments.split())
-    assert exit.value.code == 2
-    assert message in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_help_names_the_options_and_their_defaults(capsys):
-    with pytest.raises(SystemExit):
-        run.main(["--help"])
-    text = capsys.readouterr().out
-    assert all(word in text for word in "--iterations 40000 --output --no-open 0.3".split())
+def test_wrong_options_end_with_status_2_and_say_why(run_here, arguments, message):
+    result = run_here(*arguments.split())
+    assert result.returncode == 2
+    line = result.err.splitlines()[-1]
+    assert message in line and arguments.split()[0] in line
 
 
 # ------------------------------------------------------------------------------------- stopping
@@ -298,26 +288,24 @@ def test_a_run_keeps_others_out_of_its_folder_and_ends_with_one_line_on_sigterm(
     first = start("--iterations", "100000000")
     second = process("--iterations", "5")
     assert second.returncode == 1
-    line = the_one_line(second.stderr)
+    line = the_line(second.stderr)
     assert "another run" in line and "--output" in line
     assert process("--iterations", "2", "--output", "elsewhere").returncode == 0
     first.terminate()
     _, error = first.communicate(timeout=60)
     assert first.returncode == 143
-    assert "run.py: stopped" in the_one_line(error)
+    assert "run.py: stopped" in the_line(error)
 
 
 @posix
 def test_ctrl_c_ends_with_one_line_that_says_how_to_resume(process, start):
     started = start("--iterations", "100000000")
-    deadline = time.monotonic() + 60
-    while not (process.work / "saved_params_5000.npy").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until((process.work / "saved_params_5000.npy").exists)
     os.killpg(started.pid, signal.SIGINT)
     _, error = started.communicate(timeout=60)
     assert started.returncode == 130
     last = checkpoints.newest(process.work)
-    assert f"saved_params_{last}.npy" in the_one_line(error)
+    assert f"saved_params_{last}.npy" in the_line(error)
     assert not [name for name in visible_files(process.work) if name.endswith(".tmp")]
     iterations = checkpoints.read_losses(process.work)[:, 0]
     assert iterations[-1] >= last and np.array_equal(
@@ -341,13 +329,12 @@ def test_the_end_of_the_terminal_ends_a_run_unless_nohup_started_it(start, nohup
         started.terminate()
     _, error = started.communicate(timeout=60)
     assert started.returncode == (143 if nohup else 129)
-    assert the_one_line(error) == "run.py: stopped before the first checkpoint"
+    assert the_line(error) == "run.py: stopped before the first checkpoint"
 
 
 WAYS = {
-    "imported by a script that has no main module": "import run; run.main(['--iterations', '250'])",
-    "without standard output": "import os, sys; os.close(1); sys.stdout = None; import run; "
-    "run.main(['--iterations', '250'])",
+    "imported by a script without main module and standard output": "import os, sys, run\n"
+    "os.close(1)\nsys.stdout = None\nrun.main(['--iterations', '250'])",
     # With `%run run.py` in Jupyter, Ctrl-C has to end what comes after.
     "as the main module of a process that lives on": "import runpy, signal, sys\n"
     "before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]\n"
@@ -374,26 +361,12 @@ def test_standard_output_may_be_any_object_with_a_write_method(command, monkeypa
     assert "iter 2: " in "".join(texts)
 
 
-@posix
-@pytest.mark.parametrize("options, opens", [([], True), (["--no-open"], False)])
-def test_at_a_terminal_with_a_screen_the_picture_is_opened(process, options, opens):
-    import pty
-
-    viewer, shown = process.work.parent / "viewer", process.work.parent / "shown"
-    viewer.write_text(f'#!/bin/sh\necho "$1" > "{shown}.tmp" && mv "{shown}.tmp" "{shown}"\n')
-    viewer.chmod(0o755)
-    screen = {"DISPLAY": ":0", "BROWSER": viewer, "CI": ""}
-    command = python_command(process.project / "run.py", "--iterations", 2, *options, **screen)
-    terminal, end = pty.openpty()
-    with os.fdopen(terminal, "rb"):
-        done = subprocess.run(**command, cwd=process.work, stdin=end, stdout=end, timeout=120)
-        os.close(end)
-    assert done.returncode == 0
-    deadline = time.monotonic() + (60 if opens else 1)
-    while not shown.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert shown.exists() == opens
-    assert not opens or shown.read_text().strip().endswith("/word_vectors.png")
+def test_the_picture_is_shown_unless_told_otherwise(command, monkeypatch):
+    shown = []
+    monkeypatch.setattr(run, "show", shown.append)
+    for options in ([], ["--no-open"]):
+        assert command("--iterations", 2, *command.words, *options).returncode == 0
+    assert shown == [Path("word_vectors.png")]
 
 
 # ------------------------------------------------------------------------------------- trouble
@@ -401,7 +374,7 @@ def test_no_data_is_an_error_of_one_line_that_says_what_to_do(process):
     shutil.rmtree(process.data)
     result = process("--iterations", "2", SST_ZIP=process.work / "nowhere.zip")
     assert result.returncode == 1
-    line = the_one_line(result.stderr)
+    line = the_line(result.stderr)
     assert line.startswith("run.py: ") and "nowhere.zip" in line and "SST_ZIP" in line
     assert visible_files(process.work) == []
 
@@ -436,7 +409,7 @@ def test_a_text_that_cannot_be_trained_on_is_an_error_of_one_line(command, text,
     for way in ([], ["--textbook"]):
         result = command("--iterations", "2", *way)
         assert result.returncode == 1
-        line = the_one_line(result.err)
+        line = the_line(result.err)
         assert line.startswith("run.py: ") and message in line
         assert visible_files(command.work) == []
 
@@ -444,13 +417,13 @@ def test_a_text_that_cannot_be_trained_on_is_an_error_of_one_line(command, text,
 @pytest.mark.parametrize("loss", ["negative-sampling", "naive-softmax"])
 def test_a_learning_rate_that_is_too_large_is_an_error_of_one_line(command, loss):
     large = ["--iterations", "50", "--step", "1e300", "--loss", loss]
-    line = the_one_line(command(*large).err)
+    line = the_line(command(*large).err)
     assert "1e+300" in line and "--step" in line and "--fresh" not in line
     assert not list(command.work.glob("saved*"))
     # Checkpoints have their step, so those of a run which blows up later would be in the way.
     for name in checkpoint(60):
         (command.work / name).write_bytes(b"")
-    assert "--fresh to remove the checkpoint in" in the_one_line(command(*large).err)
+    assert "--fresh to remove the checkpoint in" in the_line(command(*large).err)
 
 
 def test_a_broken_matplotlib_does_not_cost_the_training(command, monkeypatch):
@@ -459,33 +432,23 @@ def test_a_broken_matplotlib_does_not_cost_the_training(command, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     result = command("--iterations", "2", *command.words)
     assert result.returncode == 1
-    line = the_one_line(result.err)
+    line = the_line(result.err)
     assert "the vectors are saved, but" in line and "word_vectors.png could not be made" in line
     assert visible_files(command.work) == sorted([*checkpoint(2), *OWN_FILES, *TEXT_FILES])
-
-
-def test_a_picture_that_cannot_be_written_does_not_cost_the_training(command):
-    (command.work / "word_vectors.png").mkdir()
-    result = command("--iterations", "2", *command.words)
-    assert result.returncode == 1
-    assert "word_vectors.png" in the_one_line(result.err)
-    assert set(checkpoint(2)) <= set(visible_files(command.work))
-    assert not [name for name in visible_files(command.work) if name.endswith(".tmp")]
 
 
 @pytest.mark.parametrize(
     "arguments, what",
     [
-        (["--dimension", "1000000000000000000"], "vectors of 1,000,000,000,000,000,000 numbers"),
-        (["--negatives", "1000000000000"], "the 1,000,000,000,000 negatives of each of"),
-        (["--repeats", "1000000000000"], "1,000,000,000,000 repeats of the text"),
+        (["--dimension", "1000000000000000000"], "vectors"),
+        (["--negatives", "1000000000000"], "negatives"),
+        (["--repeats", "1000000000000"], "repeats"),
     ],
 )
 def test_what_does_not_fit_into_memory_is_a_line_with_what_is_needed(command, arguments, what):
     result = command("--iterations", "2", *arguments)
     assert result.returncode == 1
-    line = the_one_line(result.err)
-    assert what in line and re.search(r"need [\d,]+ GiB; this machine has \d+ GiB", line)
+    assert re.search(rf"{what}.* need [\d,]+ GiB; this machine has \d+ GiB", the_line(result.err))
 
 
 @posix
@@ -498,7 +461,7 @@ def test_memory_that_runs_out_is_a_line_that_says_what_needs_less(process):
     arguments = "-c", code, process.project / "run.py", *options
     done = run_python(*arguments, cwd=process.work, PYTHONPATH=process.project)
     assert done.returncode == 1
-    line = the_one_line(done.stderr)
+    line = the_line(done.stderr)
     assert line.startswith("run.py: out of memory; ") and "--negatives" in line
 
 
@@ -517,30 +480,29 @@ def test_output_may_be_a_folder_that_is_not_there_and_has_any_name(command):
     assert "Resuming after iteration 10\n" in again.out
 
 
-def test_output_that_is_a_file_is_an_error_of_one_line(command):
+def test_an_output_that_cannot_be_written_is_an_error_of_one_line(command):
     (command.work / "file").write_bytes(b"mine")
-    for path in ("file", "file/folder"):
+    for path in ("file", "file/folder", "/proc"):  # where nobody may write, not even root
         result = command("--iterations", "2", "--output", path)
         assert result.returncode == 1
-        line = the_one_line(result.err)
+        line = the_line(result.err)
         assert f"cannot write to {path}" in line and "--output" in line
     assert (command.work / "file").read_bytes() == b"mine"
 
 
-def test_a_list_of_words_of_ones_own_is_not_taken_for_an_earlier_runs(command):
-    mine = command.work / "words.txt"
-    mine.write_text("great\nrain\n", encoding="utf-8")
-    for options in ([], ["--fresh"], ["--words", mine]):
-        assert "words.txt" in the_one_line(command("--iterations", "2", *options).err)
-        assert mine.read_text(encoding="utf-8") == "great\nrain\n"
-
-
-def test_a_counts_txt_of_the_users_own_is_not_overwritten(command):
-    mine = command.work / "counts.txt"
-    mine.write_text("great 3\nrain 5\n", encoding="utf-8")
-    for options in ([], ["--corpus", mine]):
-        assert "counts.txt" in the_one_line(command("--iterations", "2", *options).err)
-        assert mine.read_text(encoding="utf-8") == "great 3\nrain 5\n"
+@pytest.mark.parametrize(
+    "name, content, options",
+    [
+        ("words.txt", "great\nrain\n", ["--words", "words.txt"]),
+        ("counts.txt", "great 3\nrain 5\n", ["--corpus", "counts.txt"]),
+    ],
+)
+def test_a_file_of_the_users_own_is_not_taken_for_an_earlier_runs(command, name, content, options):
+    mine = command.work / name
+    mine.write_text(content, encoding="utf-8")
+    for more in ([], ["--fresh"], options):
+        assert name in the_line(command("--iterations", "2", *more).err)
+        assert mine.read_text(encoding="utf-8") == content
 
 
 def test_what_checkpoints_took_is_told_from_the_usual_time_between_two(tmp_path):
@@ -582,7 +544,7 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
         before = path.read_bytes() if path.exists() else None
         result = command("--iterations", "2", *command.words, "--export", path)
         assert result.returncode == bool(why)
-        assert why is None or why in the_one_line(result.err)
+        assert why is None or why in the_line(result.err)
         assert (path.read_bytes() if path.exists() else None) == before
     assert command("--iterations", "2", "--export", mine, "--overwrite").returncode == 0
     assert mine.read_bytes() == first
@@ -591,7 +553,7 @@ def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command
         assert command("--iterations", "2", "--export-projector", folder).returncode == 0
     (folder / "metadata.tsv").write_text("a table\n", encoding="utf-8")
     result = command("--iterations", "2", "--export-projector", folder)
-    assert result.returncode == 1 and "--overwrite" in the_one_line(result.err)
+    assert result.returncode == 1 and "--overwrite" in the_line(result.err)
     assert (folder / "metadata.tsv").read_text(encoding="utf-8") == "a table\n"
 
 
@@ -611,6 +573,6 @@ def test_two_things_are_not_written_to_one_file(command, exports):
     (command.work / "link").symlink_to("word_vectors.png")
     result = command("--iterations", "2", "--overwrite", *exports.split())
     assert result.returncode == 1
-    assert "another name" in the_one_line(result.err)
+    assert "another name" in the_line(result.err)
     assert "Training" not in result.out
     assert set(visible_files(command.work)) <= {"link", "folder"}

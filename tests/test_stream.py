@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, corpora, draw_one_by_one, python_command
+from conftest import ROOT, corpora, draw_one_by_one, python_command, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 from test_twins import by_center, windows_of
@@ -134,13 +134,6 @@ def is_running(pid):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

@@ -52,20 +52,6 @@ def test_the_tour_is_committed_as_it_was_run_from_top_to_bottom(cells):
     assert not [out for out in outputs if out.get("name") == "stderr"]
 
 
-def test_each_section_ends_with_a_folded_answer_and_then_a_cell_to_run(cells):
-    sections, last = [], []
-    for cell in cells:
-        if cell["source"].startswith("## "):
-            sections.append(last := [])
-        last.append(cell)
-    *sections, where_to_go = sections
-    assert len(sections) == 8 and len(where_to_go) == 1
-    for section in sections:
-        question, experiment = section[-2:]
-        assert question["source"].count("<details>") == question["source"].count("</details>") == 1
-        assert experiment["cell_type"] == "code"
-
-
 def test_the_tour_links_to_files_and_sections_that_exist(cells):
     texts = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
     headings = re.findall(r"^#+ (.*)$", "\n".join(texts), re.M)

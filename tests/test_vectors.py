@@ -9,7 +9,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +24,6 @@ from common.vectors import (
     write_projector,
     write_text,
 )
-from utils.treebank import StanfordSentiment
 
 WORDS = ["the", "rock", "é", "中文", "2", "1.5", "nan", "$", "UNK"]
 VECTORS = np.random.RandomState(0).randn(len(WORDS), 4) * 10.0 ** np.arange(-4, 12, 4)
@@ -78,19 +76,6 @@ def test_gensim_reads_what_we_write_and_we_what_gensim_writes(tmp_path, name, di
     for other in (f"b{name}", "kv"):
         with pytest.raises(VectorsError, match=f"{other} is .*save_word2vec_format"):
             read_text(tmp_path / other)
-
-
-@pytest.mark.slow  # with the tests that need gensim installed
-def test_gensim_reads_what_run_exports(full_run, sst, tmp_path):
-    models = pytest.importorskip("gensim.models", reason="gensim is not installed")
-    result = run_python("run.py", "--output", full_run, "--export", tmp_path / "v.txt")
-    assert result.returncode == 0, result.stderr
-    keyed = models.KeyedVectors.load_word2vec_format(tmp_path / "v.txt")
-    dataset = StanfordSentiment(sst)
-    centers = np.load(full_run / "saved_params_40000.npy")[:19539]
-    assert np.array_equal(keyed[dataset.words], centers.astype(np.float32))
-    frequencies = [dataset.frequencies[dataset.tokens()[word]] for word in keyed.index_to_key]
-    assert frequencies == sorted(dataset.frequencies, reverse=True)
 
 
 def test_the_projector_gets_two_files_of_as_many_lines(tmp_path):

@@ -42,7 +42,7 @@ JOINERS = "\u00ad\u200c\u200d"  # invisible characters inside words
 SHORT_TEXT = 100_000  # tokens
 BYTE_ORDER_MARK = "\ufeff"
 MAX_SENTENCE = 1000  # tokens; longer sentences are cut
-LONGEST_LINE = 2**16  # characters read at once
+LONGEST_LINE = 2**16  # characters read at once, and in a sentence without an end
 SENTENCE_END = re.compile(
     "[.!?\u2026]+[\"')\\]\u2019\u201d\u00bb]*(?=\\s|$)|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f]*"
 )
@@ -384,18 +384,19 @@ def find_sentences(lines):
     A sentence ends with a full stop, question or exclamation mark before white space or the end of
     a line, with an East Asian form of these, or before an empty line; other line ends are spaces.
     """
-    begun = []
+    begun, size = [], 0
     for line in lines:
         begin = 0
         for end in SENTENCE_END.finditer(line):
             yield " ".join([*begun, line[begin : end.end()]])
-            begun, begin = [], end.end()
+            begun, size, begin = [], 0, end.end()
         rest = line[begin:].strip()
         if rest:
             begun.append(rest)
-        if begun and (not line.strip() or len(begun) > MAX_SENTENCE):
+            size += len(rest)
+        if begun and (not line.strip() or size > LONGEST_LINE):
             yield " ".join(begun)
-            begun = []
+            begun, size = [], 0
     if begun:
         yield " ".join(begun)
 
