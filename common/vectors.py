@@ -8,6 +8,7 @@ vectors[index["film"]]              # (50,)
 import contextlib
 import gzip
 import re
+import warnings
 import zlib
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def read_params(path):
     Raises `VectorsError` for a file that cannot be read or contains anything else.
     """
     try:
-        vectors = np.load(path, allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a header as Python 2 wrote it is none of sgd.py's
+            vectors = np.load(path, allow_pickle=False)
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror or error}") from None
     except Exception as error:  # NumPy raises many kinds of errors for broken bytes
