@@ -86,6 +86,7 @@ def pictures_in(path):
     return pictures, durations
 
 
+@pytest.mark.slow
 def test_it_shows_the_end_then_plays_once_within_five_seconds_and_is_small(saved):
     path = saved(record(range(10, 20001, 10)))
     assert path.stat().st_size < 1_000_000
@@ -137,6 +138,7 @@ def test_words_in_one_place_do_not_write_over_each_other():
     assert coloured[0] < 0.6 * coloured[1]  # some of the five labels are hidden
 
 
+@pytest.mark.thorough
 def test_a_long_title_and_legend_make_room_for_the_iteration(tmp_path):
     names = "one group of words, " * 3, "and another group of words, " * 3
     groups = dict(zip(names, GROUPS.values()))

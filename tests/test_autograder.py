@@ -120,6 +120,7 @@ def test_the_points_are_those_of_the_assignment():
     assert len(set(numbers)) == len(numbers)
 
 
+@pytest.mark.thorough
 def test_inputs_are_new_each_time_and_repeatable():
     def inputs(seed):
         return [case.inputs() for e in exercises.make_exercises(seed) for case in e.cases]
@@ -128,6 +129,7 @@ def test_inputs_are_new_each_time_and_repeatable():
     assert sum(a == b for a, b in zip(inputs(5), inputs(6))) == 3  # the ones that overflow
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(10))
 def test_every_hint_belongs_to_an_output_that_is_wrong(seed):
     for exercise in exercises.make_exercises(seed):

@@ -251,6 +251,7 @@ def test_a_run_goes_on_only_from_saves_of_the_same_text_and_options(novel):
     assert in_saves("--no-tokenise") != in_saves()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_words_are_drawn_from_a_file(novel, run_here):
     words = written(novel.parent, "\ufeffW1 w2\r\nw59 w2\n\nmissing", "words.txt")

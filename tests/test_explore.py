@@ -306,6 +306,7 @@ def test_words_of_a_file_are_drawn_and_missing_ones_told(command, tmp_path, vect
     assert command(*options, "--words", tmp_path / "list.txt")[0] == 1
 
 
+@pytest.mark.thorough
 def test_a_large_vocabulary_is_cut_to_five_megabytes(command, tmp_path):
     words = [f"word{i}" for i in range(8000)]
     vectors = save_run(tmp_path, [*words, "UNK"], [5], 300)[5][7999::-1]
@@ -369,6 +370,7 @@ def test_words_of_another_run_beside_a_checkpoint_are_told(command, tmp_path):
     assert "saved_params_5.npy" in complaint("--html")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_trouble(vectors):
     command = python_command("explore.py", "--vectors", vectors, *WORDS[:6] * 3000)
     process = subprocess.Popen(**command, cwd=ROOT, stdout=-1, stderr=-1)

@@ -274,6 +274,7 @@ def test_vectors_that_the_code_cannot_have_made_are_told_and_may_cost_the_points
     assert [r.points for r in strict] == ([0, 0, 0] if said else [r.points for r in rows])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sst")
 def test_each_mistake_changes_the_run_and_the_log_begins_as_published():
     corpus = make_fingerprints.new_corpus()
@@ -657,6 +658,7 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_folder_of_zips_and_folders_is_a_class(tmp_path):
     folder, grades, texts = tmp_path / "class", tmp_path / "grades.csv", tmp_path / "texts"
     for name in ("fay", "__MACOSX", ".git", "gus_assignsubmission_file_", "hal"):

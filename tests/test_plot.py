@@ -212,6 +212,7 @@ def test_a_legend_that_is_too_long_gets_smaller_letters():
         assert legend.get_texts()[0].get_fontsize() == pytest.approx(size, abs=1)
 
 
+@pytest.mark.thorough
 def test_names_that_cannot_fit_are_cut_off(tmp_path):
     groups = {number * 300: [number * 300] for number in "1234567"}
     picture = plot.draw_words(groups, np.eye(7), "title" * 500)
@@ -245,6 +246,7 @@ def test_a_picture_is_replaced_whole_and_nothing_else_is_left(tmp_path):
         assert (image.text["params"], image.text["b"]) == ("\u03b1 1", "2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["TkAgg", "module://matplotlib_inline.backend_inline", "none"])
 def test_neither_a_display_nor_settings_of_the_users_are_needed(tmp_path, backend):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n", encoding="utf-8")

@@ -131,6 +131,7 @@ def test_a_run_leaves_checkpoint_words_losses_and_picture_and_says_so(process):
         assert line == f"Saved {process.work.resolve() / name}"
 
 
+@pytest.mark.slow
 def test_redirected_output_has_the_first_last_and_every_500th_line_or_as_many_as_asked(command):
     def iterations(*more):
         result = command("--iterations", "1020", "--fresh", *more)
@@ -150,6 +151,7 @@ def test_a_text_without_suitable_words_is_trained_on_all_the_same(command):
     assert visible_files(command.work) == sorted([*checkpoint(3), *OWN_FILES, *TEXT_FILES])
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_drawn_from_what_is_there_and_not_changed(command):
     command("--iterations", "20")
     command("--iterations", "60")
@@ -344,6 +346,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", WAYS.values(), ids=WAYS)
 def test_a_run_may_be_started_by_other_code(process, code):
     command = python_command("-", PYTHONPATH=process.project)
@@ -379,6 +382,7 @@ def test_no_data_is_an_error_of_one_line_that_says_what_to_do(process):
     assert visible_files(process.work) == []
 
 
+@pytest.mark.slow
 def test_checkpoints_of_a_stand_in_are_named_and_set_aside_when_the_treebank_is_there(process):
     process.data.rename(process.data.parent / "rottenTomatoes")
     result = process("--iterations", "3")
@@ -451,6 +455,7 @@ def test_what_does_not_fit_into_memory_is_a_line_with_what_is_needed(command, ar
     assert re.search(rf"{what}.* need [\d,]+ GiB; this machine has \d+ GiB", the_line(result.err))
 
 
+@pytest.mark.slow
 @posix
 def test_memory_that_runs_out_is_a_line_that_says_what_needs_less(process):
     code = (
@@ -465,6 +470,7 @@ def test_memory_that_runs_out_is_a_line_that_says_what_needs_less(process):
     assert line.startswith("run.py: out of memory; ") and "--negatives" in line
 
 
+@pytest.mark.thorough
 def test_a_window_longer_than_any_sentence_costs_no_more_than_the_longest(command):
     result = command("--iterations", "2", "--window", "1000000")
     assert (result.returncode, result.err) == (0, "")

@@ -117,6 +117,7 @@ def test_the_strongest_of_the_best_on_dev_is_chosen():
     assert len(set(dev)) > 1
 
 
+@pytest.mark.thorough
 def test_labels_of_test_are_not_looked_at_before_the_choice():
     parts, words = random_parts(np.random.RandomState(2), noise=0.7)
     before = classify(parts, words)
@@ -191,6 +192,7 @@ def save(iteration, vectors, folder="."):
     np.save(Path(folder) / f"saved_params_{iteration}.npy", vectors)
 
 
+@pytest.mark.slow
 def test_the_newest_save_is_taken_of_the_output_folder_first(small):
     for folder, iteration in ((".", 900), (".", 1000), ("out", 20)):
         save(iteration, np.ones((82, 2)), folder)
@@ -218,6 +220,7 @@ def test_data_of_two_classes_only_is_told_and_taken_as_such(small):
     assert "only negative and positive" in out and "2 classes" in out
 
 
+@pytest.mark.thorough
 def test_pictures_are_large_whatever_the_vectors_are_called(small):
     name = "$}$ " + 20 * "long " + ".txt"
     write_text(name, ["w1", "w2"], np.eye(2))
@@ -257,6 +260,7 @@ def test_a_picture_that_cannot_be_replaced_is_named_before_anything_is_computed(
     assert "cannot write sentiment_confusion.png: " in err
 
 
+@pytest.mark.slow
 def test_figures_take_the_place_of_earlier_ones_and_of_nothing_else(small):
     write_text("v.txt", ["w1", "w2"], np.eye(2))
     Path("notes").write_text("not to be lost", encoding="utf-8")

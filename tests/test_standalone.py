@@ -131,6 +131,7 @@ def test_a_scaffold_with_files_of_ours_trains_the_same_vectors(scaffold, expecte
         assert "iter 30: " not in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later, missing", [(LATER_CHECKS, 3), ("", 5)], ids=["2020", "2019"])
 def test_our_word2vec_says_which_checks_a_scaffold_does_not_have(scaffold, later, missing):
     result = run_python("word2vec.py", cwd=scaffold("word2vec.py", gradcheck=GRADCHECK + later))

@@ -76,6 +76,7 @@ def test_minibatches_are_the_textbooks_and_random_follows_when_asked(corpus, bat
     assert random.getstate() == end
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n, batch_size, k", [(350, 10, 2), (12, 50, 300)])
 def test_many_minibatches_are_the_textbooks(tiny_corpus, n, batch_size, k):
     """However many of them are drawn together, 100 or a few, the subsample with the first one."""
@@ -196,6 +197,7 @@ def test_a_worker_draws_as_many_minibatches_as_it_is_told_and_ends(tiny_corpus, 
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.thorough
 def test_a_worker_stays_until_all_is_sent(tiny_corpus, capfd):
     """Though it has drawn everything, and nobody reads for a while."""
     with Worker() as worker:

@@ -92,6 +92,7 @@ def test_lines_are_sentences_only_when_asked_for(text):
     assert (count(), count("--lines")) == (400, 1200)
 
 
+@pytest.mark.slow
 def test_the_two_newest_checkpoints_are_kept_or_all_and_are_resumed_from(text, run_here):
     def kept(n, *more):
         result = run_here("--corpus", text, *QUICK, "--iterations", n, *more)

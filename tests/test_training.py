@@ -334,6 +334,7 @@ def losses(stdout):
     return re.findall(r"^iter \d+: .*$", stdout, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_right_files_of_others_train_as_ours_do(run_with, tmp_path):
     ours = run_with(100, "--print-every", 10)
     files = {"word2vec": solutions.solution("vectorised"), "sgd": saving(100)}
@@ -352,6 +353,7 @@ def test_right_files_of_others_train_as_ours_do(run_with, tmp_path):
     assert not list(run_with.project.glob("saved_params*"))
 
 
+@pytest.mark.slow
 def test_the_courses_sgd_stopped_before_its_first_checkpoint_claims_none(run_with, tmp_path):
     options = ["--loss-curve", "--animate", tmp_path / "a.gif"]
     done = run_with(5, *options, sgd=solutions.SGD)
@@ -388,6 +390,7 @@ def test_checkpoints_of_the_courses_sgd_are_refused_where_they_do_not_fit(run_wi
     assert done.returncode == 0 and "Removing the 2 checkpoints" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", [None, "repeated negatives once", "if for while"])
 def test_a_run_ends_on_the_vectors_of_its_own_functions(run_with, mistake):
     text = solutions.solution("loops", *[mistake] * bool(mistake))
@@ -411,6 +414,7 @@ def test_a_run_ends_on_the_vectors_of_its_own_functions(run_with, mistake):
         assert done.returncode == 1 and "functions" in done.stderr and "--fresh" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_the_fast_path_it_is_said_what_was_checked_and_single_precision_refused(run_with):
     (run_with.project / "training" / "fast" / "vectorised.py").unlink()  # as in the starter
     done = run_with(10)
