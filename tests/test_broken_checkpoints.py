@@ -1,4 +1,4 @@
-"""Checkpoints that are broken, missing or of another run: which one sgd.py uses, and what it says."""
+"""Checkpoints that are broken, missing or of another run: which one sgd.py uses instead."""
 
 import contextlib
 import os
@@ -166,7 +166,7 @@ def test_the_newest_has_the_highest_number_whatever_its_name_or_time_says(tmp_pa
 
 
 def test_checkpoints_of_another_shape_or_other_settings_are_refused_and_left_alone(folder):
-    before = contents(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     f = lambda x: (1.0, x)  # noqa: E731
     for shape, settings, facts in [
         ((4, 2), None, ["(3, 2)", "(4, 2)"]),
@@ -177,7 +177,7 @@ def test_checkpoints_of_another_shape_or_other_settings_are_refused_and_left_alo
             sgd(f, np.ones(shape), 0.3, 30, None, True, settings=settings)
         for fact in ["saved_params_20.npy", *facts]:
             assert fact in str(error.value)
-    assert contents(folder) == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error_and_not_a_fresh_start(folder, monkeypatch):
