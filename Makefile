@@ -14,12 +14,12 @@ run: .venv/installed  ## train the word vectors and draw them; ARGS="--help" sho
 	@$(python) run.py $(ARGS)
 
 test: .venv/installed-dev  ## the fast tests
-	$(pytest) -n auto --maxprocesses 4 -m "not slow and not thorough" tests
+	$(pytest) -n auto --maxprocesses 4 --dist worksteal -m "not slow and not thorough" tests
 
 # Some tests need more than pip can install: a Java runtime (Spark), bubblewrap (the grader's sandbox),
 # Chromium with its driver (the page of explore.py). Without it they are skipped and say so.
 test-all: .venv/installed-dev .venv/installed-gensim .venv/installed-notebook .venv/installed-spark .venv/installed-selenium  ## all tests
-	$(pytest) -n auto --maxprocesses 4 $(ARGS) tests
+	$(pytest) -n auto --maxprocesses 4 --dist worksteal $(ARGS) tests
 
 test-versions:  ## the fast tests with the oldest packages allowed, and with the newest Python here
 	@sh tests/versions.sh $(ARGS)

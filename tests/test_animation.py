@@ -97,12 +97,14 @@ def test_it_shows_the_end_then_plays_once_within_five_seconds_and_is_small(saved
     assert [file.name for file in path.parent.iterdir()] == ["v.gif"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("iterations", [[10], [10, 20, 30]])
 def test_a_run_of_few_iterations_plays_slowly_enough_to_be_seen(saved, iterations):
     pictures, durations = pictures_in(saved(record(iterations)))
     assert durations[-1] >= 250
 
 
+@pytest.mark.thorough
 def test_each_frame_shows_the_vectors_of_its_iteration(saved):
     recorder = record([10, 20, 30])
     drawn = [np.asarray(image, int) for image in frames(GROUPS, recorder, "A title")]

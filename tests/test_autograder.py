@@ -554,6 +554,7 @@ def test_a_right_but_slow_sgd_keeps_its_points(grade, n):
     assert (points, lines) == ([1, 1, 1, 1], "") and "shorter" in remarks[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "n, old, new, points",
     [

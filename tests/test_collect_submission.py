@@ -85,6 +85,7 @@ def refusal(project, *arguments):
 
 
 # ------------------------------------------------------------------------------------- packed
+@pytest.mark.thorough
 @pytest.mark.parametrize("sh", [name for name in ("dash", "bash") if shutil.which(name)])
 def test_the_zip_holds_code_picture_and_parameters_and_they_are_listed(project, sh):
     write(project / "assignment2.zip", b"old")
@@ -132,6 +133,7 @@ def test_missing_files_are_all_named_and_an_old_zip_stays(project, missing):
     assert (project / "assignment2.zip").read_bytes() == b"old"
 
 
+@pytest.mark.thorough
 def test_what_is_in_the_way_or_missing_is_one_line(project):
     assert refusal(project, "/no such folder") == ["the folder /no such folder does not exist"]
     assert len(refusal(project, project / "utils")) == 2  # neither output is looked for elsewhere
@@ -148,6 +150,7 @@ def test_other_arguments_get_the_usage(project):
         assert code == 2 and err == "usage: sh collect_submission.sh [FOLDER]\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name, content, age, said",
     [

@@ -323,6 +323,7 @@ def test_a_text_without_lines_or_full_stops_is_cut(tmp_path):
     assert [word for sentence in corpus.sentences() for word in sentence] == words
 
 
+@pytest.mark.thorough
 def test_a_text_in_one_line_needs_little_more_memory_than_the_file(tmp_path):
     path = written(tmp_path, "word other third " * 100_000)
     tracemalloc.start()

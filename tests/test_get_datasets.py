@@ -443,6 +443,7 @@ def write_program(path, lines):
     path.chmod(0o755)
 
 
+@pytest.mark.thorough
 @posix
 @pytest.mark.parametrize("sh", [*filter(shutil.which, ("dash", "bash"))])
 def test_script_finds_a_relative_path_from_where_the_user_is(script, tmp_path, sh):

@@ -68,6 +68,7 @@ def test_the_packed_autograder_grades_a_folder_as_gradescope_has_it(gradescope):
             assert (gradescope / name).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.thorough
 @has_wall
 def test_a_submission_cannot_read_the_grader(gradescope):
     code = f"\nimport os\ndef sgd(*args, **kwargs):\n    os.listdir({str(gradescope)!r})\n"

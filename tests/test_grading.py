@@ -105,6 +105,7 @@ def some_params(scale=1.0, shape=run_part.SHAPE):
     return scale * np.random.default_rng(1).normal(size=shape)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("sst")
 def test_random_vectors_earn_nothing():
     first, second = run_part.grade_params({archive.PARAMS: npy(some_params())}, 1)[0]
@@ -164,6 +165,7 @@ def test_without_data_a_known_run_has_the_loss_that_it_prints(known, points):
     assert all(row.graded for row in rows) and "no net" in rows[1].lines[0].text
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_data")
 def test_without_data_another_run_is_not_graded_and_that_is_said(tmp_path, grader):
     """It may be right, so it must not look as if it had lost points."""
@@ -401,6 +403,7 @@ def test_our_own_zip_gets_20(full_run, tmp_path):
     assert "Equal to the published result" in done.stdout and "Remark" not in done.stdout
 
 
+@pytest.mark.thorough
 def test_the_command_prints_a_table_and_writes_results(tmp_path):
     sources = edited("gradCenterVecs[c] += gc", "gradCenterVecs[c] = gc")
     path, out = make_zip(tmp_path / "a\x1b[2J.zip", sources), tmp_path / "results.json"
@@ -431,6 +434,7 @@ def test_one_question_is_graded_after_those_it_rests_on(tmp_path, grader):
     assert "(b)" not in table and "(c)" not in table and "complete" not in table
 
 
+@pytest.mark.thorough
 def test_a_file_itself_is_graded_for_its_part(tmp_path, grader):
     sources = edited("x - step * grad", "x - helper.times(step, grad)")
     sources["sgd.py"] = "import helper\n" + sources["sgd.py"]
@@ -515,6 +519,7 @@ def test_a_fault_of_the_grader_itself_leaves_valid_results(tmp_path, monkeypatch
     assert "ZeroDivisionError" in errors
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["zip", "class", "folder"])
 def test_without_a_wall_other_peoples_code_runs_only_if_trusted(
     tmp_path, monkeypatch, grader, kind
@@ -774,6 +779,7 @@ def fake_class(tmp_path, names):
     return [whole_class.Submission(p.name, p) for p in paths], [sys.executable, "-c", FAKE]
 
 
+@pytest.mark.thorough
 def test_one_bad_submission_does_not_stop_the_others(tmp_path, capsys):
     submissions, fake = fake_class(tmp_path, ["a.zip", "dies.zip", "-b.zip", "slow.zip"])
     grades = tmp_path / "grades.csv"

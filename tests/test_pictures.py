@@ -46,6 +46,7 @@ def test_any_dimension_and_any_letters_make_a_picture(tmp_path, dimension):
 
 
 # ------------------------------------------------------------------------------------- loss
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "iterations, halvings",
     [

@@ -164,6 +164,7 @@ def test_labels_that_hinder_others_make_way():
     assert not far.any()
 
 
+@pytest.mark.thorough
 def test_labels_without_room_are_left_out_and_told():
     words = ["a-word-that-is-quite-long" * 3] * 60
     picture = plot.draw_words({"": words}, np.zeros((60, 4)), "title")
@@ -172,6 +173,7 @@ def test_labels_without_room_are_left_out_and_told():
 
 
 # ------------------------------------------------------------------------------------- the picture
+@pytest.mark.thorough
 @pytest.mark.parametrize("stretch", [(1, 1), (20, 1), (1, 1e-9)])
 def test_both_axes_have_one_scale_and_the_figure_suits_the_points(stretch):
     vectors = np.random.RandomState(0).randn(24, 2) * stretch
@@ -224,6 +226,7 @@ def test_a_single_group_needs_no_legend():
     assert plot.draw_words({"": ["a", "b"]}, np.eye(2), "title").axes.get_legend() is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("word", ["$", "$x$", "a_b^{", "%s", "$\\nonsense$", "cafe\u0301", ""])
 def test_words_are_drawn_as_they_are_and_not_as_formulas(tmp_path, word):
     groups = {word: [word], "drinks": ["tea"]}
@@ -232,6 +235,7 @@ def test_words_are_drawn_as_they_are_and_not_as_formulas(tmp_path, word):
     plot.save(picture.axes, tmp_path / "w.png")
 
 
+@pytest.mark.thorough
 def test_a_picture_is_replaced_whole_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "words.png"
     path.write_bytes(b"old")

@@ -190,8 +190,11 @@ def test_fresh_trains_anew_and_says_what_it_removes_and_how_long_that_took(comma
     "options",
     [
         "",
-        "--window 9 --negatives 7 --dimension 30 --step 0.05 --seed 5",
-        "--loss naive-softmax --window 2",
+        pytest.param(
+            "--window 9 --negatives 7 --dimension 30 --step 0.05 --seed 5",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param("--loss naive-softmax --window 2", marks=pytest.mark.thorough),
     ],
 )
 def test_both_ways_of_training_agree_to_12_digits_and_resume_alike(command, options):
@@ -209,6 +212,7 @@ def test_both_ways_of_training_agree_to_12_digits_and_resume_alike(command, opti
     assert states[0] == states[1]
 
 
+@pytest.mark.thorough
 def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone(command):
     command("--iterations", "5")
     before = digests(command.work, 5)
@@ -230,6 +234,7 @@ def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone
     assert digests(command.work, 5) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("precision", [[], ["--float32"]], ids=["double", "single"])
 def test_a_resumed_run_has_the_bits_and_the_losses_of_the_whole_one(command, precision):
     for folder, n in (("whole", 40), ("parts", 20), ("parts", 40)):
@@ -240,6 +245,7 @@ def test_a_resumed_run_has_the_bits_and_the_losses_of_the_whole_one(command, pre
     np.testing.assert_array_equal(whole, parts)
 
 
+@pytest.mark.thorough
 def test_single_precision_is_saved_as_double_and_near_it(command):
     for folder, precision in (("single", ["--float32"]), ("double", [])):
         assert command("--iterations", 40, *precision, "--output", folder).returncode == 0
@@ -299,6 +305,7 @@ def test_a_run_keeps_others_out_of_its_folder_and_ends_with_one_line_on_sigterm(
     assert "run.py: stopped" in the_line(error)
 
 
+@pytest.mark.thorough
 @posix
 def test_ctrl_c_ends_with_one_line_that_says_how_to_resume(process, start):
     started = start("--iterations", "100000000")
@@ -364,6 +371,7 @@ def test_standard_output_may_be_any_object_with_a_write_method(command, monkeypa
     assert "iter 2: " in "".join(texts)
 
 
+@pytest.mark.thorough
 def test_the_picture_is_shown_unless_told_otherwise(command, monkeypatch):
     shown = []
     monkeypatch.setattr(run, "show", shown.append)
@@ -418,6 +426,7 @@ def test_a_text_that_cannot_be_trained_on_is_an_error_of_one_line(command, text,
         assert visible_files(command.work) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("loss", ["negative-sampling", "naive-softmax"])
 def test_a_learning_rate_that_is_too_large_is_an_error_of_one_line(command, loss):
     large = ["--iterations", "50", "--step", "1e300", "--loss", loss]
@@ -477,6 +486,7 @@ def test_a_window_longer_than_any_sentence_costs_no_more_than_the_longest(comman
 
 
 # ------------------------------------------------------------------------------------- files
+@pytest.mark.thorough
 def test_output_may_be_a_folder_that_is_not_there_and_has_any_name(command):
     folder = command.work / "new" / os.fsdecode("f\u00fcr $HOME [1]* 'x'".encode("utf-8"))
     assert command("--iterations", "10", "--output", folder).returncode == 0
@@ -532,6 +542,7 @@ def test_all_files_of_a_run_can_be_removed_and_nothing_else(tmp_path):
     assert visible_files(tmp_path) == sorted(kept)
 
 
+@pytest.mark.thorough
 def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(command):
     export, mine, folder = (
         command.work / name for name in ("vectors.txt", "mine.txt", "projector")

@@ -213,6 +213,7 @@ def test_windows_at_the_end_of_a_long_run_of_one_word():
     assert_draws_alike(corpus, 100, 1, 2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "window_size",
     [*(pytest.param(n, marks=pytest.mark.thorough) for n in (10**6, 2**31)), 2**32 - 1],

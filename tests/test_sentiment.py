@@ -200,6 +200,7 @@ def test_the_newest_save_is_taken_of_the_output_folder_first(small):
     assert f"Vectors: {Path('out/saved_params_20.npy')}" in small("--output", "out")[1]
 
 
+@pytest.mark.thorough
 def test_text_vectors_are_taken_and_missing_words_counted(small):
     words = [f"w{i}" for i in range(0, 40, 2)]
     write_text("v.txt", words, np.random.RandomState(0).randn(20, 3))
@@ -209,6 +210,7 @@ def test_text_vectors_are_taken_and_missing_words_counted(small):
     assert json.loads(Path("f.json").read_text(encoding="utf-8"))["classes"] == 2
 
 
+@pytest.mark.thorough
 def test_data_of_two_classes_only_is_told_and_taken_as_such(small):
     labels = sentiment.ensure_dataset() / "sentiment_labels.txt"
     lines = labels.read_text(encoding="utf-8").splitlines()

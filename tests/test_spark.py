@@ -89,6 +89,7 @@ def test_without_spark_or_java_it_says_how_to_get_them(tmp_path, module, message
     assert "pip install pyspark" in result.stderr and "default-jre-headless" in result.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "arguments, status, message",
     [

@@ -119,6 +119,7 @@ def expected(scaffold):
     return result_of(scaffold(gradcheck=GRADCHECK + LATER_CHECKS))[1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ours", [["word2vec.py"], ["sgd.py"], ["word2vec.py", "sgd.py"]])
 def test_a_scaffold_with_files_of_ours_trains_the_same_vectors(scaffold, expected, ours):
     folder = scaffold(*ours, gradcheck=GRADCHECK + LATER_CHECKS)

@@ -133,6 +133,7 @@ def test_what_is_not_written_yet_is_named_and_nothing_has_failed(folder, tmp_pat
 STUB = '    """Nothing yet."""\n'
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "body, said",
     [

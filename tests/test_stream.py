@@ -144,6 +144,7 @@ def worker():
         yield worker
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("k", [pytest.param(0, marks=pytest.mark.thorough), 10])
 def test_a_worker_gives_what_a_stream_without_one_does(tiny_corpus, worker, capfd, k):
     streams = []
@@ -158,6 +159,7 @@ def test_a_worker_gives_what_a_stream_without_one_does(tiny_corpus, worker, capf
     assert capfd.readouterr() == ("", "")  # it has not ended
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_ahead_begins_anew_when_random_is_changed(tiny_corpus, worker):
     corpus = tiny_corpus()
     corpus.subsample()
@@ -168,6 +170,7 @@ def test_a_worker_that_is_ahead_begins_anew_when_random_is_changed(tiny_corpus, 
         assert stream.take(n) == expected
 
 
+@pytest.mark.thorough
 def test_two_streams_may_have_one_worker(tiny_corpus, worker):
     """The later one gets it."""
     corpus = tiny_corpus()
@@ -183,6 +186,7 @@ def test_two_streams_may_have_one_worker(tiny_corpus, worker):
     assert streams[0].take(150) == streams[1].take(150) == expected[150:]
 
 
+@pytest.mark.thorough
 @linux
 def test_a_worker_draws_as_many_minibatches_as_it_is_told_and_ends(tiny_corpus, capfd):
     """What is asked for beyond that is drawn here."""
@@ -236,6 +240,7 @@ def test_when_the_worker_is_killed_the_stream_continues_without_it(tiny_corpus, 
     assert said.count("\n") == 1 and "without it" in said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("executable", ["/no/such/python", "", None, shutil.which("false")])
 def test_a_worker_that_cannot_start_is_done_without(tiny_corpus, monkeypatch, capfd, executable):
     expected, _ = textbook(tiny_corpus(), 200)
@@ -302,6 +307,7 @@ def test_the_worker_ends_when_its_parent_is_killed(trains):
         wait_until(lambda: not is_running(pid))  # it may be importing yet
 
 
+@pytest.mark.thorough
 @linux
 @pytest.mark.parametrize("trains", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_ctrl_c_in_a_terminal_does_not_reach_the_worker(trains):

@@ -70,8 +70,13 @@ def checked(text, corpus, fast=True, **settings):
 
 
 # ------------------------------------------------------------------------------------- the check
+with_or_without_the_fast_path = pytest.mark.parametrize(
+    "fast", [True, pytest.param(False, marks=pytest.mark.thorough)], ids=["", "by itself"]
+)
+
+
 @pytest.mark.parametrize("name", RIGHT)
-@pytest.mark.parametrize("fast", [True, False], ids=["", "by itself"])
+@with_or_without_the_fast_path
 def test_right_functions_are_found_right(corpus, name, fast):
     assert checked(RIGHT[name], corpus, fast) == ("", "")
     assert checked(RIGHT[name], corpus, fast, window=3, negatives=4) == ("", "")
@@ -79,7 +84,7 @@ def test_right_functions_are_found_right(corpus, name, fast):
     assert not difference and needs_all  # every word has a gradient
 
 
-@pytest.mark.parametrize("fast", [True, False], ids=["", "by itself"])
+@with_or_without_the_fast_path
 @pytest.mark.parametrize("style, mistake", ALL_MISTAKES)
 def test_each_mistake_is_found_with_or_without_the_fast_path(corpus, style, mistake, fast):
     difference, needs_all = checked(solutions.solution(style, mistake), corpus, fast)
@@ -251,6 +256,7 @@ def test_arguments_of_the_command_are_not_for_a_parser_in_the_file(monkeypatch, 
 
 
 # ------------------------------------------------------------------------------------- training
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", RIGHT)
 def test_on_the_words_of_a_minibatch_functions_give_what_they_give_on_all(tiny_corpus, name):
     """Again after `random` was put elsewhere, as when a run is resumed."""
@@ -424,6 +430,7 @@ def test_without_the_fast_path_it_is_said_what_was_checked_and_single_precision_
     assert done.returncode == 1 and "vectorised.py" in done.stderr
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_with_both_files_is_one_line_and_costs_no_checkpoint(run_with):
     assert run_with(20).returncode == 0
     bad = {"word2vec": "def f(:\n", "sgd": "1 / 0\n"}

@@ -256,7 +256,12 @@ WRONG = {  # function -> wrong versions of it, and what is said of each
 
 
 @pytest.mark.parametrize(
-    "name, number", [(name, i) for name in WRONG for i in range(len(WRONG[name]))]
+    "name, number",
+    [
+        pytest.param(name, i, marks=[pytest.mark.thorough] * (name == "skipgram"))
+        for name in WRONG
+        for i in range(len(WRONG[name]))
+    ],
 )
 def test_the_check_of_a_function_names_its_mistake(name, number):
     function, said = WRONG[name][number]
@@ -273,6 +278,7 @@ def test_the_handouts_sigmoid_passes_with_a_remark(capsys):
 
 
 # ------------------------------------------------------------------------------------- command
+@pytest.mark.thorough
 @pytest.mark.parametrize("names", [[], ["sigmoid"]])
 def test_the_command_checks_what_it_is_told_and_passes(names):
     result = run_python("word2vec.py", *names)
@@ -307,6 +313,7 @@ def test_an_exception_is_one_line_and_the_next_function_is_checked(command):
     assert result.out.count("with respect to U") == 5  # of the negative sampling
 
 
+@pytest.mark.thorough
 def test_skipgram_is_not_blamed_for_the_loss_that_it_calls(command):
     wrong = negative(lambda J, v, U: (J, v, -U))
     result = command("negSamplingLossAndGradient", wrong, "skipgram")
