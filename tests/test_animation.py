@@ -115,6 +115,7 @@ def test_each_frame_shows_the_vectors_of_its_iteration(saved):
         assert min(far_off) > 500
 
 
+@pytest.mark.thorough
 def test_a_frame_does_not_depend_on_those_before():
     recorder = record([10, 20, 30])
     *_, last = frames(GROUPS, recorder, "A title")

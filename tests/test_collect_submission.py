@@ -122,6 +122,7 @@ def test_no_tool_is_needed_but_python(project, tools):
 
 
 # ------------------------------------------------------------------------------------- refused
+@pytest.mark.thorough
 @pytest.mark.parametrize("missing", [["sgd.py"], ["saved_params_40000.npy"], list(FILES)])
 def test_missing_files_are_all_named_and_an_old_zip_stays(project, missing):
     write(project / "assignment2.zip", b"old")

@@ -233,6 +233,7 @@ def test_what_is_known_of_the_runs_is_complete():
     assert all(fingerprints.describe(name) for name in known["projections"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", fingerprints.load()["projections"])
 def test_each_run_is_recognised_and_no_other(name):
     params = with_fingerprint(name)
@@ -251,6 +252,7 @@ def test_vectors_forged_to_have_the_projections_are_found_out_by_their_loss():
     assert [row.points for row in rows] == [0, 0] and known is None
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_data")
 @pytest.mark.parametrize(
     "known, wrong, said",
@@ -563,6 +565,7 @@ def test_a_broken_file_is_told_once(tmp_path, grader):
     assert table.count("WRONG") == 6 and "Fix sigmoid" not in table
 
 
+@pytest.mark.thorough
 def test_what_rests_on_something_wrong_says_so(tmp_path, grader):
     sources = edited("    s = 1 / (1 + np.exp(-x))\n", EMPTY_MARKER)
     table = squeezed(grader(folder_of(tmp_path, sources), "-q", "neg-sampling")[1])

@@ -90,6 +90,7 @@ def test_texts_of_the_confusion_matrix_lie_in_the_figure(tmp_path, kept):
     assert np.all((whole.x1, whole.y1) <= figure.get_size_inches())
 
 
+@pytest.mark.thorough
 def test_the_regularisation_curve_marks_what_was_chosen_and_the_standard_error(tmp_path, kept):
     curves = {
         "train": ([30.0, 29.0, 27.0], [0.5, 0.5, 0.5]),
@@ -121,6 +122,7 @@ def png(size, mode="RGB"):
     return file.getvalue()
 
 
+@pytest.mark.thorough
 @needs_posix
 @pytest.mark.parametrize(
     "content, why",

@@ -114,6 +114,7 @@ def assert_apart_and_inside(boxes, dots, frame):
     assert not inside.all(axis=2).any()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "points",
     [

@@ -144,6 +144,7 @@ def test_redirected_output_has_the_first_last_and_every_500th_line_or_as_many_as
     assert losses[:, 0].tolist() == list(range(10, 1021, 10))
 
 
+@pytest.mark.thorough
 def test_a_text_without_suitable_words_is_trained_on_all_the_same(command):
     result = command("--iterations", "3")
     assert (result.returncode, result.err) == (0, "")
@@ -362,6 +363,7 @@ def test_a_run_may_be_started_by_other_code(process, code):
     assert (process.work / "saved_params_250.npy").exists()
 
 
+@pytest.mark.thorough
 def test_standard_output_may_be_any_object_with_a_write_method(command, monkeypatch):
     """As in Jupyter, or with contextlib.redirect_stdout."""
     texts = []

@@ -139,6 +139,7 @@ def named(table):
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", named(ENDINGS))
 def test_however_a_function_ends_the_grader_is_told(name):
     body, answer, timed_out = ENDINGS[name]

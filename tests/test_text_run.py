@@ -117,6 +117,7 @@ def test_checkpoints_beyond_the_iterations_of_this_run_are_not_pruned(tmp_path):
     assert len(list(tmp_path.iterdir())) == 6
 
 
+@pytest.mark.thorough
 def test_somebodys_readme_is_not_overwritten_but_that_of_an_earlier_run_is(text, run_here):
     readme = Path("my/README.txt")
     readme.parent.mkdir()
