@@ -4,17 +4,25 @@
     python bench.py --json bench.json       # if gensim is not installed, its rows are left out
 
 The competitors take turns on this machine: trust the ratios more than the times. Our time is for
-`python run.py` from the first minibatch to the last, including all drawing but not loading the
-data; gensim's is for `Word2Vec.train` on the same subsampled sentences, scaled to the same number
-of word pairs. On a busy machine, CPU time is steadier than elapsed time.
+`python run.py` from the first minibatch to the last, all drawing included; gensim's is for
+`Word2Vec.train` on the same subsampled sentences, scaled to the same number of word pairs.
 """
 
-import argparse
 import os
+import sys
+
+if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from common import stopping
+
+if __name__ == "__main__":
+    stopping.exit_when_signalled("bench.py")
+
+import argparse
 import platform
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -26,15 +34,11 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-if getattr(sys.flags, "safe_path", False):  # then Python does not search this folder by itself
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
 import sgd
 import word2vec
 from common.assignment import BATCH_SIZE, SEED
 from common.files import write_json
 from common.results import check_json
-from common.stopping import run_command
 from training.fast.sampler import BulkSampler
 from training.fast.stream import MinibatchObjective, Worker
 from training.functions import Functions
@@ -213,4 +217,4 @@ def main():
 
 
 if __name__ == "__main__":
-    run_command("bench.py", main)
+    stopping.run_command("bench.py", main)

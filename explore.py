@@ -38,7 +38,12 @@ from common.files import replacing
 from common.show import show
 from common.stopping import UserError
 from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
-from common.word_choice import ASSIGNMENT_WORDS, frequent_words, words_in_file
+from common.word_choice import (
+    ASSIGNMENT_WORDS,
+    frequent_words,
+    group_by_clustering,
+    words_in_file,
+)
 
 OFTEN = 5  # a word of a checkpoint can be a neighbour if it occurs this often in the text
 AT_LEAST = 1000  # at least this many words can be neighbours, even rare ones
@@ -74,8 +79,8 @@ def parse_options(arguments=None):
         "--among",
         type=int,
         metavar="N",
-        help="look for neighbours among the N most frequent words (default: the words that occur "
-        f"{OFTEN} times, or all if that is unknown), or the first N words of a text file",
+        help="look for neighbours among the N most frequent words (default: those that occur "
+        f"{OFTEN} times or more, or all if that is unknown), or the first N words of a text file",
     )
     options = parser.parse_args(arguments)
     if not options.query and not options.html:
@@ -316,7 +321,8 @@ def groups_to_draw(path, vocabulary):
         groups = ASSIGNMENT_WORDS
     else:
         ranked = SimpleNamespace(words=vocabulary.words, frequencies=np.arange(len(row) + 1)[::-1])
-        groups = {"": frequent_words(ranked) or vocabulary.words[:40]}
+        some = frequent_words(ranked) or vocabulary.words[:40]
+        groups = group_by_clustering(some, vocabulary.vectors[[row[word] for word in some]])
     return {name: [row[word] for word in words] for name, words in groups.items()}
 
 

@@ -254,12 +254,12 @@ def check_loss(lossAndGradient, tests):
         gradcheck.gradcheck_naive(
             lambda v: lossAndGradient(v, o, U, DummyDataset())[:2],
             v_c,
-            f"with respect to v_c (outside word {o})",
+            f"gradCenterVec, with respect to v_c (outside word {o})",
         )
         gradcheck.gradcheck_naive(
             lambda U: lossAndGradient(v_c, o, U, DummyDataset())[::2],
             U,
-            f"with respect to U (outside word {o})",
+            f"gradOutsideVecs, with respect to U (outside word {o})",
         )
 
 

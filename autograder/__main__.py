@@ -99,8 +99,9 @@ def grade_functions(grading, files, missing, exercises, sandbox):
             graded, remarks = exercise.grade(outcome, source)
             grading.remarks.extend(r for r in remarks if r not in grading.remarks)
             ended = outcome.ending is not None
-            if outcome.output.strip() and outcome.output not in grading.printed.values():
-                grading.printed[question.name] = clean(outcome.output, 2**14)
+            printed = re.sub(r"(?m)^iter \d+: .*\n?", "", clean(outcome.output, 2**14))  # sgd's own
+            if printed.strip() and printed not in grading.printed.values():
+                grading.printed[question.name] = printed
         advice = advice_on(question, grading.rows)
         for item, (earned, lines, why, written, broken) in graded:
             if item.decides_run and not earned and not ended:
@@ -186,7 +187,9 @@ def complain(options):
             check_apart([file], options.paths)
         if options.feedback:
             options.feedback.mkdir(parents=True, exist_ok=True)
-    except (OSError, stopping.UserError) as error:
+    except OSError as error:
+        return f"cannot write {error.filename}: {error.strerror}"
+    except stopping.UserError as error:
         return str(error)
     if options.one and len(options.paths) > 1:
         return "--one needs exactly one PATH"
@@ -287,7 +290,8 @@ def grade_class(options):
     if left_out:
         print(printable(f"Ignored, because they are not submissions: {', '.join(left_out)}"))
     if not submissions:
-        stopping.say("autograder: there are no submissions here")
+        where = ", ".join(map(str, options.paths))
+        stopping.say(f"autograder: {where}: no zip, and no folder with word2vec.py or sgd.py")
         return 2
     files = options.csv, options.feedback
     return whole_class.grade_all(submissions, command, questions_of(options), *files)

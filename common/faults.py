@@ -45,6 +45,8 @@ def describe(error, file):
     if isinstance(error, SyntaxError):
         line = f", line {error.lineno}" if error.lineno else ""
         return f"{Path(error.filename or file).name}{line}: {error.msg}"
+    if isinstance(error, NotImplementedError) and str(error):
+        return f"{file}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     within = [frame for frame in frames if Path(frame.filename).name == file]
     where = f"{file}, line {within[-1].lineno}, in {within[-1].name}" if within else file

@@ -15,6 +15,7 @@ from pathlib import Path
 from common.stopping import UserError
 
 TO_UTF8 = "UTF-8 is needed: iconv -f {0} -t UTF-8 FILE > NEW"
+LATIN1 = "iconv -f LATIN1 -t UTF-8 FILE > NEW"
 NO_TEXTS = {  # first bytes -> what the file is, and what to do
     b"\x1f\x8b": "packed by gzip: give it a name that ends with .gz",
     b"BZh": "packed by bzip2; unpack it with bunzip2",
@@ -61,7 +62,9 @@ def read_lines(path, error_type, hint="", longest=None):
             if rest:
                 yield number, rest
     except UnicodeDecodeError as error:
-        raise error_type(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
+        raise error_type(
+            f"{path}, line {number}: not UTF-8 ({error.reason}); if it is Latin-1: {LATIN1}"
+        ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise error_type(f"{path} is not a whole .gz file: {error}") from None
     except OSError as error:

@@ -11,8 +11,10 @@ with output_folder(options):            # fails now rather than after the traini
 import contextlib
 import datetime
 import hashlib
+import os
 import platform
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -55,6 +57,7 @@ def output_folder(options):
     """Make the folder, check that all results can be written, and keep other runs out of it."""
     folder = options.output
     with contextlib.ExitStack() as stack:
+        stack.callback(remove_unused, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(open(folder / LOCK, "ab"))
@@ -65,6 +68,13 @@ def output_folder(options):
             raise FolderError(f"cannot write to {folder}: {error.strerror}") from None
         check_outputs(options)
         yield
+
+
+def remove_unused(folder):
+    """Remove a folder that has nothing but the lock in it: its run was refused."""
+    if folder.is_dir() and os.listdir(folder) == [LOCK] and folder.resolve() != Path.cwd():
+        (folder / LOCK).unlink()
+        folder.rmdir()
 
 
 def check_outputs(options):
@@ -292,7 +302,7 @@ class Gallery:
             recorder(Progress(n, *losses[n], params=vectors))
         if numbers:
             print(
-                f"The vectors were trained before, so the animation has {len(numbers)} checkpoints"
+                f"Trained before: the animation has a frame for each of {len(numbers)} checkpoints"
             )
         return recorder
 

@@ -94,7 +94,7 @@ def say_what_is_missing(name, kind, error, traceback):
     if issubclass(kind, ModuleNotFoundError):
         advice = "install the packages with `pip install -r requirements.txt`"
         if os.path.exists(os.path.join(ROOT, "Makefile")):  # the starter does not have it
-            advice = "`make run` installs the packages for .venv/bin/python"
+            advice = "start it with .venv/bin/python, for which `make run` installs the packages"
         say(f"{name}: {error}; {advice}")
     else:
         sys.__excepthook__(kind, error, traceback)

@@ -477,7 +477,7 @@ USAGE = {
     "no such file, in red": (["\x1b[31m.zip"], "there is no ?[31m.zip"),
     "another module": (["run.py"], "sgd.py and word2vec.py are"),
     "no folder for the results": (["a.zip", "--results", "/no/folder/x"], "/no/folder/x"),
-    "results naming a folder": (["a.zip", "--results", "/"], "'/'"),
+    "results naming a folder": (["a.zip", "--results", "/"], "write /:"),
     "csv naming a submission": (["a.zip", "--csv", "./a.zip"], "a.zip"),
     "results naming a pipe": (["a.zip", "--results", "pipe"], "pipe"),
     "feedback among submissions": (["class", "--feedback", "class/texts"], "class/texts"),

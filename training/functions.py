@@ -9,6 +9,7 @@ which would be a solution; there the gradient is checked numerically against the
 import contextlib
 import io
 import random
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -153,16 +154,17 @@ def draw(functions, corpus):
 def compare_with_itself(functions, corpus):
     """Say whether the gradient does not fit the loss, or the loss at the start is wrong; or ""."""
     vectors, V, K = some_vectors(corpus, 2), len(corpus.words), functions.n_negatives
-    rows, begin = [0, 1, V, V + 1], random.getstate()  # two words are enough: all are alike
+    rows, begin = {"centre": [0, 1], "outside": [V, V + 1]}, random.getstate()  # all are alike
 
-    def f(some):
-        vectors[rows] = some
+    def f(some, kind):
+        vectors[rows[kind]] = some
         loss, gradient = functions(corpus.tokens(), vectors, corpus)
-        return loss, gradient[rows]
+        return loss, gradient[rows[kind]]
 
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            gradcheck_naive(f, vectors[rows], "the gradient")
+            for kind in rows:
+                gradcheck_naive(partial(f, kind=kind), vectors[rows[kind]], f"two {kind} vectors")
     except AssertionError as error:
         return " ".join(str(error).split()).rstrip(".")
     random.setstate(begin)

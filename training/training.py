@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # it comes with scikit-learn
 
 from common import checkpoints
 from common.assignment import BATCH_SIZE
@@ -102,8 +103,6 @@ class Training:
         `progress` is told what `sgd.Progress` has. Raises `CheckpointsInTheWay` if none of the
         checkpoints there can be used, `Diverged` if the learning rate is too large.
         """
-        from threadpoolctl import threadpool_limits  # it comes with scikit-learn
-
         checkpoints.check_settings(folder, self._in_checkpoints, keep=not self.has_our_sgd)
         arguments = self._sgd, self._f, self._wordVectors, self.settings, folder, progress
         # The products are too small for a second thread, which would take the worker's core.

@@ -104,7 +104,7 @@ def gradcheck_naive(f, x, gradientText):
         raise GradientCheckError(
             f"{gradientText}: at index {index} your gradient is {gradient[index]:.10g}, but the "
             f"numerical one is {numerical[index]:.10g}.{name_ratio(gradient, numerical)}\n"
-            "The numerical gradient is computed from your loss, so either of the two may be wrong"
+            "The numerical one is computed from your loss: if that is right, the gradient is wrong"
         )
     print(f"{gradientText}: gradient check passed")
 
