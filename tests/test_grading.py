@@ -671,7 +671,8 @@ def test_a_folder_of_zips_and_folders_is_a_class(tmp_path):
     folder, grades, texts = tmp_path / "class", tmp_path / "grades.csv", tmp_path / "texts"
     for name in ("fay", "__MACOSX", ".git", "gus_assignsubmission_file_", "hal"):
         (folder / name).mkdir(parents=True)
-    make_zip(folder / "anna.zip", CORRECT)
+    prints = CORRECT["word2vec.py"] + "print('iter 10: 1.5\\nhello')\n"
+    make_zip(folder / "anna.zip", {"word2vec.py": prints})
     make_zip(folder / "=ben.zip", edited("1 + np.exp(-x)", "1 + np.exp(x)"))
     make_zip(folder / "carl.zip", {"word2vec.py": "print('{}')\nimport os\nos._exit(9)\n"})
     (folder / "dora.zip").write_bytes(b"Rar!")
@@ -703,6 +704,8 @@ def test_a_folder_of_zips_and_folders_is_a_class(tmp_path):
     assert {row["seed"] for row in rows} == {"5", ""} and rows[1]["wall"]
     assert "[8/8] " in done.stdout and "notes.txt" in done.stdout
     assert len(list(texts.iterdir())) == 8
+    feedback = (texts / "anna.zip.txt").read_text(encoding="utf-8")
+    assert "hello" in feedback and "iter 10" not in feedback  # the progress of sgd is no news
     assert "exponent must be -x" in (texts / "_ben.zip.txt").read_text(encoding="utf-8")
     assert "    {}" in (texts / "carl.zip.txt").read_text(encoding="utf-8")
 

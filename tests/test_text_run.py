@@ -85,6 +85,12 @@ def test_one_command_leaves_vectors_that_read_back_and_says_what_they_are(text, 
     assert [fact for fact in facts if fact not in readme] == []
 
 
+def test_a_refused_text_leaves_no_folder(text, run_here):
+    text.write_bytes(b"\xff")
+    assert run_here("--corpus", text).returncode == 1
+    assert list(Path().iterdir()) == []
+
+
 def test_lines_are_sentences_only_when_asked_for(text):
     def count(*more):
         return run.load_text(parse("--corpus", text, *more).training).numSentences()
