@@ -30,7 +30,7 @@ from pathlib import Path
 
 from common import checkpoints, results
 from common.assignment import ANNEAL_EVERY, BATCH_SIZE, DATA_SEED, PRINT_EVERY, SAVE_EVERY
-from common.progress import ProgressDisplay, tell
+from common.progress import ProgressDisplay
 from common.show import show
 from common.stopping import UserError
 from training.fast.stream import Worker
@@ -136,18 +136,12 @@ def positive(text):
 
 
 # ------------------------------------------------------------------------------------- text
-def load_dataset(repeats=None):
-    """Return the assignment's data; fetches it if it is missing."""
-    folder = get_datasets.ensure_dataset()
-    random.seed(DATA_SEED)
-    return StanfordSentiment(folder, repeats=repeats or 30)
-
-
 def load_text(settings):
-    """Return the `Corpus` to train on: the user's text, or the assignment's data."""
-    if settings.corpus is None:
-        return load_dataset(settings.repeats)
+    """Return the `Corpus` to train on: the user's text, or the assignment's data; may fetch it."""
+    folder = get_datasets.ensure_dataset() if settings.corpus is None else None
     random.seed(DATA_SEED)
+    if folder is not None:
+        return StanfordSentiment(folder, repeats=settings.repeats or 30)
     return TextCorpus(
         settings.corpus,
         repeats=settings.repeats,
@@ -201,7 +195,8 @@ def run(options):
             # Another sgd.py prints by itself.
             every, lines = options.print_every, training.has_our_sgd
             with ProgressDisplay(settings.iterations, lines, every) as display:
-                wordVectors = training.run(folder, tell(display, record, gallery))
+                watchers = display, record, gallery
+                wordVectors = training.run(folder, lambda now: [tell(now) for tell in watchers])
             checkpoints.prune(folder, options.keep, settings.iterations)
         paths = gallery.write(wordVectors)
     if options.open and folder / results.WORDS_PICTURE in paths:

@@ -230,10 +230,7 @@ def read_checkpoint(folder, iteration, shape=None, settings=None):
         then, now = more.get("settings"), settings
         if None not in (then, now) and then != now:
             names = sorted({name for name, _ in then.items() ^ now.items()})
-            differ = [
-                f"{n} {then.get(n, 'not recorded')} (now {now.get(n, 'not recorded')})"
-                for n in names
-            ]
+            differ = [f"{n} {then.get(n, 'none')} (now {now.get(n, 'none')})" for n in names]
             raise ValueError(f"it comes from a run with {', '.join(differ)}")
         if shape not in (None, params.shape):
             raise ValueError(f"its shape is {params.shape}, but this run needs {shape}")

@@ -99,7 +99,9 @@ def grade_functions(grading, files, missing, exercises, sandbox):
             graded, remarks = exercise.grade(outcome, source)
             grading.remarks.extend(r for r in remarks if r not in grading.remarks)
             ended = outcome.ending is not None
-            printed = re.sub(r"(?m)^iter \d+: .*\n?", "", clean(outcome.output, 2**14))  # sgd's own
+            printed = re.sub(
+                r"(?m)^iter \d+: \S+\n?", "", clean(outcome.output, 2**14)
+            )  # sgd's own
             if printed.strip() and printed not in grading.printed.values():
                 grading.printed[question.name] = printed
         advice = advice_on(question, grading.rows)

@@ -22,6 +22,7 @@ from autograder.fingerprints import ITERATIONS, LOG, PUBLISHED, SAVE_EVERY  # no
 from common.files import write_json  # noqa: E402
 from common.stopping import run_command  # noqa: E402
 from training.fast.sampler import BulkSampler  # noqa: E402
+from training.settings import Settings  # noqa: E402
 from utils.get_datasets import SST_FOLDER  # noqa: E402
 from utils.treebank import Corpus  # noqa: E402
 
@@ -129,14 +130,6 @@ def new_corpus(encoding="utf-8"):
         return Corpus([line.lower().split()[1:] for line in file])
 
 
-def start_vectors(n_words):
-    """Return the assignment's array (2V, D) before the first iteration; seeds both generators."""
-    random.seed(31415)
-    np.random.seed(9265)
-    center = (np.random.rand(n_words, 10) - 0.5) / 10
-    return np.concatenate((center, np.zeros((n_words, 10))))
-
-
 def train(runs, corpus, first=1, last=ITERATIONS, at_save=lambda iteration: None):
     """Train several runs on the same draws, from `random` as it stands."""
     sampler = BulkSampler(corpus, WINDOW_SIZE, NEGATIVES)
@@ -154,7 +147,7 @@ def train(runs, corpus, first=1, last=ITERATIONS, at_save=lambda iteration: None
 def make():
     """Train all runs: the content of fingerprints.json."""
     corpus, saves = new_corpus(), {}
-    start = start_vectors(len(corpus.words))
+    start = Settings().initial_vectors(len(corpus.words))
     runs = {name: Run(start, name) for name in KERNELS}
 
     def at_save(iteration):
@@ -166,7 +159,7 @@ def make():
         if not abs(runs[PUBLISHED].right[iteration] - loss) < 1e-6:
             raise AssertionError(f"iteration {iteration} is not {loss}")
     corpus = new_corpus("gbk")
-    run = runs["read in another encoding"] = Run(start_vectors(len(corpus.words)))
+    run = runs["read in another encoding"] = Run(Settings().initial_vectors(len(corpus.words)))
     train([run], corpus)
     projections = {"not trained": fingerprints.fingerprint(start)}
     for at in range(SAVE_EVERY, ITERATIONS, SAVE_EVERY):

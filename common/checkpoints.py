@@ -4,6 +4,7 @@ Checkpoints have the assignment's names. `words.txt`, `counts.txt` and `losses.t
 which word each row belongs to, how often each word occurs, and how the training went.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from common.files import read_lines, replacing, write_json
 from common.progress import duration
 from common.stopping import UserError
 
-WORDS, COUNTS, LOSSES = "words.txt", "counts.txt", "losses.tsv"
+WORDS, COUNTS, LOSSES = LISTS = "words.txt", "counts.txt", "losses.tsv"
 SETTINGS = "saved_settings.json"  # only for an sgd.py whose checkpoints contain no settings
 PARAMS = re.compile(r"saved_params_([1-9][0-9]*)\.npy")
 NAME = re.compile(  # matches these files, and the temporary files that a killed run leaves
@@ -173,28 +174,17 @@ def read_losses(folder):
         return None
 
 
-def read_settings(folder):
-    """Return the settings in the file next to the checkpoints, or None without such a file.
-
-    If it cannot be read, they are empty, so that no run matches them.
-    """
-    try:
-        return dict(json.loads((Path(folder) / SETTINGS).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (ValueError, TypeError):
-        return {}
-
-
 def check_settings(folder, settings, keep):
     """Raise `CheckpointsInTheWay` if the file next to the checkpoints has other settings.
 
     With `keep`, for an sgd.py whose checkpoints contain no settings, that file is written.
     """
-    path, recorded = Path(folder) / SETTINGS, read_settings(folder)
+    path, recorded = Path(folder) / SETTINGS, None
+    with contextlib.suppress(ValueError):
+        recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     if newest(folder) is None:
         path.unlink(missing_ok=True)
-    elif recorded != settings and (keep or recorded is not None):
+    elif recorded != settings and (keep or path.exists()):
         raise CheckpointsInTheWay(f"the checkpoints in {folder} have other files or settings")
     if keep:
         write_json(path, settings)

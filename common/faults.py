@@ -45,14 +45,13 @@ def describe(error, file):
     if isinstance(error, SyntaxError):
         line = f", line {error.lineno}" if error.lineno else ""
         return f"{Path(error.filename or file).name}{line}: {error.msg}"
-    if isinstance(error, NotImplementedError) and str(error):
-        return f"{file}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     within = [frame for frame in frames if Path(frame.filename).name == file]
     where = f"{file}, line {within[-1].lineno}, in {within[-1].name}" if within else file
     if isinstance(error, SystemExit):
         return f"{where}: it calls sys.exit()"
-    return f"{where}: " + " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":")
+    kind = [] if isinstance(error, NotImplementedError) else [f"{type(error).__name__}:"]
+    return f"{where}: " + " ".join([*kind, *str(error).split()]).rstrip(":")
 
 
 def differ(what, actual, expected, scale=0):

@@ -16,13 +16,16 @@ from common.stopping import UserError
 
 TO_UTF8 = "UTF-8 is needed: iconv -f {0} -t UTF-8 FILE > NEW"
 LATIN1 = "iconv -f LATIN1 -t UTF-8 FILE > NEW"
-NO_TEXTS = {  # first bytes -> what the file is, and what to do
+NOT_TEXT = {  # first bytes -> what the file is, and what to do
     b"\x1f\x8b": "packed by gzip: give it a name that ends with .gz",
-    b"BZh": "packed by bzip2; unpack it with bunzip2",
+    b"BZh91AY&SY": "packed by bzip2; unpack it with bunzip2",
     b"\xfd7zXZ\0": "packed by xz; unpack it with unxz",
     b"PK\x03\x04": "a .zip or .npz archive; unpack the text in it",
-    b"\x93NUMPY": "a NumPy array; the name of a checkpoint must end with .npy",
-    b"\x80": "a pickle; gensim can load its own, and its save_word2vec_format(NEW) writes text",
+    b"\x93NUMPY": "a NumPy array, not text; the name of a checkpoint ends with .npy",
+    **dict.fromkeys(
+        (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),
+        "a pickle; gensim can load its own, and its save_word2vec_format(NEW) writes text",
+    ),
     b"\xff\xfe\0\0": "UTF-32; " + TO_UTF8.format("UTF-32"),
     b"\0\0\xfe\xff": "UTF-32; " + TO_UTF8.format("UTF-32"),
     b"\xff\xfe": "UTF-16; " + TO_UTF8.format("UTF-16"),
@@ -78,7 +81,7 @@ def open_binary(path):
 
 def check_text(path, head, error_type):
     """Raise `error_type` if a file with these first bytes is not UTF-8 text; says what it is."""
-    what = next((what for start, what in NO_TEXTS.items() if head.startswith(start)), "")
+    what = next((what for start, what in NOT_TEXT.items() if head.startswith(start)), "")
     if not what and any(2 * half.count(0) > len(half) for half in (head[::2], head[1::2])):
         what = "UTF-16, or not text; " + TO_UTF8.format("UTF-16")
     if what:

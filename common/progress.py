@@ -26,16 +26,6 @@ class Progress(NamedTuple):
     params: object = None  # x after this iteration
 
 
-def tell(*watchers):
-    """Return a function that passes the progress on to several watchers, in this order."""
-
-    def progress(progress):
-        for watch in watchers:
-            watch(progress)
-
-    return progress
-
-
 class ProgressDisplay:
     """Shows progress: on a terminal one line that is updated in place, elsewhere several lines.
 
@@ -60,7 +50,7 @@ class ProgressDisplay:
         self._refreshing = is_terminal(self._file)
         self._every = every or (None if self._refreshing else PRINT_EVERY)
         self._is_first = self._every is not None
-        self._clock = SpeedClock(iterations)
+        self._first = None  # iteration and time of the first reading: the start is slow
         self._width = 0  # of the updated line
         self._shown = -REFRESH_EVERY
 
@@ -86,13 +76,23 @@ class ProgressDisplay:
             and not progress.resumed
             and time.monotonic() - self._shown >= REFRESH_EVERY
         ):
-            self._refresh(line + self._clock.read(progress.iteration))
+            self._refresh(line + self._speed(progress.iteration))
             self._shown = time.monotonic()
 
     def _has_line(self, iteration):
         is_first, self._is_first = self._is_first, False
         is_due = self._every is not None and iteration % self._every == 0
         return is_first or is_due or iteration == self._iterations
+
+    def _speed(self, iteration):
+        """Return the speed and the time left; nothing while they would mislead."""
+        now = time.monotonic()
+        self._first = self._first or (iteration, now)
+        done, seconds = iteration - self._first[0], now - self._first[1]
+        if seconds < SETTLED_AFTER or done <= 0:
+            return ""
+        left = duration((self._iterations - iteration) * seconds / done)
+        return f"   {done / seconds:,.0f} iterations/s   {left} left"
 
     def _refresh(self, line):
         line = line[: shutil.get_terminal_size().columns - 1]  # a longer one would wrap
@@ -124,25 +124,6 @@ class Above:
 
     def __getattr__(self, name):
         return getattr(self._file, name)
-
-
-class SpeedClock:
-    """Speed and time left, measured from the first reading on, because the start is slow."""
-
-    def __init__(self, iterations):
-        self._iterations = iterations
-        self._first = None  # reading: iteration and time
-
-    def read(self, iteration):
-        """Return what to show after the loss of an iteration; nothing while it would mislead."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first = iteration, now
-        done, seconds = iteration - self._first[0], now - self._first[1]
-        if seconds < SETTLED_AFTER or done <= 0:
-            return ""
-        left = duration((self._iterations - iteration) * seconds / done)
-        return f"   {done / seconds:,.0f} iterations/s   {left} left"
 
 
 def plain(loss):

@@ -14,7 +14,6 @@ import hashlib
 import os
 import platform
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -57,7 +56,8 @@ def output_folder(options):
     """Make the folder, check that all results can be written, and keep other runs out of it."""
     folder = options.output
     with contextlib.ExitStack() as stack:
-        stack.callback(remove_unused, folder)
+        if not folder.exists():
+            stack.callback(remove_unused, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(open(folder / LOCK, "ab"))
@@ -71,10 +71,11 @@ def output_folder(options):
 
 
 def remove_unused(folder):
-    """Remove a folder that has nothing but the lock in it: its run was refused."""
-    if folder.is_dir() and os.listdir(folder) == [LOCK] and folder.resolve() != Path.cwd():
-        (folder / LOCK).unlink()
-        folder.rmdir()
+    """Remove a run's new folder if nothing but the lock is in it: the run was refused."""
+    with contextlib.suppress(OSError):
+        if os.listdir(folder) == [LOCK]:
+            (folder / LOCK).unlink()
+            folder.rmdir()
 
 
 def check_outputs(options):
@@ -83,35 +84,40 @@ def check_outputs(options):
     Makes the projector's folder.
     """
     folder, projector = options.output, options.export_projector
-    are_ours = [  # a file that may be written, and whether one that is there comes from a run
-        (folder / checkpoints.WORDS, lambda _: checkpoints.read_words(folder)[-1:] == [UNKNOWN]),
-        (folder / checkpoints.COUNTS, lambda _: checkpoints.read_frequencies(folder) is not None),
-        (folder / checkpoints.LOSSES, lambda _: checkpoints.read_losses(folder) is not None),
+    words, counts, losses = own = [folder / name for name in checkpoints.LISTS]
+    owned = [  # a file that may be written, and whether one that is there comes from a run
         (options.export, is_export),
         (options.animate, begins_with(b"GIF8")),
         (options.training.corpus and folder / README, begins_with(README_BEGINS)),
     ]
     if projector is not None:
-        are_ours += [
-            (projector / name, lambda _: is_projector(projector)) for name in PROJECTOR_FILES
-        ]
-    are_ours = [(path, is_ours) for path, is_ours in are_ours if path is not None]
-    others = [folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)]
+        owned += [(projector / name, lambda _: is_projector(projector)) for name in PROJECTOR_FILES]
+    owned = [(path, is_ours) for path, is_ours in owned if path is not None]
+    own += [folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)]
     inputs = [path for path in (options.training.corpus, options.words) if path is not None]
     try:
         if projector is not None:
             projector.mkdir(parents=True, exist_ok=True)
-        check_apart([*others, *(path for path, _ in are_ours)], inputs)
-        for path, is_ours in are_ours:
+        check_apart([*own, *(path for path, _ in owned)], inputs)
+        for path in own:
+            check_writable(path)
+        for path, is_ours in owned:
             check_writable(path)
             check_replaceable(path, is_ours, options.overwrite)
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
+    foreign = {
+        words: words.exists() and checkpoints.read_words(folder)[-1:] != [UNKNOWN],
+        counts: counts.exists() and checkpoints.read_frequencies(folder) is None,
+        losses: losses.exists() and checkpoints.read_losses(folder) is None,
+    }
+    for path in filter(foreign.get, foreign):
+        raise FolderError(f"{path} was not written by a run, so it is not overwritten")
 
 
 def check_replaceable(path, is_ours, overwrite=False):
     """Raise UserError for a checkpoint's name, and unless `overwrite` for a file of others."""
-    if path.name.startswith("saved_"):
+    if checkpoints.NAME.fullmatch(path.name):
         raise UserError(f"cannot write {path}: that name is reserved for a run's own files")
     if path.exists() and not overwrite and not is_ours(path):
         raise ForeignFile(f"{path} exists and does not look like an earlier result")
@@ -200,7 +206,10 @@ class Gallery:
             return {"": self.words}
         if self._options.training.corpus is not None:
             return group_by_clustering(self.words, wordVectors[self._rows(self.words)])
-        groups = {n: [w for w in words if w in self.words] for n, words in ASSIGNMENT_WORDS.items()}
+        groups = {
+            name: [word for word in words if word in self.words]
+            for name, words in ASSIGNMENT_WORDS.items()
+        }
         return {name: words for name, words in groups.items() if words}
 
     def _draw_words(self, wordVectors, path):

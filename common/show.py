@@ -16,18 +16,7 @@ def show(path, environment=os.environ, stream=None, platform=sys.platform):
     """Open a file with the system's viewer if there is a screen; in a notebook, show it inline.
 
     It does not wait for the viewer and raises no error: the file exists even if it is not shown.
-
-    Parameters
-    ----------
-    path : str or Path
-        A picture or a page.
-    environment, stream, platform
-        Show whether there is a screen, see `has_screen`.
-
-    Returns
-    -------
-    bool
-        Whether the file was handed to a notebook or to a viewer.
+    Returns whether a notebook or a viewer has it; the other arguments are for `has_screen`.
     """
     with contextlib.suppress(Exception):
         if running_kernel() is not None:

@@ -126,7 +126,7 @@ def read_params(path):
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a header as Python 2 wrote it is none of sgd.py's
+            warnings.simplefilter("ignore")  # about a header that Python 2 has written
             vectors = np.load(path, allow_pickle=False)
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror or error}") from None

@@ -77,6 +77,7 @@ def group_by_clustering(words, vectors):
     from sklearn.cluster import AgglomerativeClustering  # slow to import
     from sklearn.preprocessing import normalize
 
+    vectors = vectors / (np.abs(vectors).max() or 1)  # so that nothing overflows
     directions = normalize(vectors - vectors.mean(axis=0))
     members = {}
     for word, number in zip(words, AgglomerativeClustering(n_groups).fit_predict(directions)):

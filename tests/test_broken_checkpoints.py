@@ -171,7 +171,7 @@ def test_checkpoints_of_another_shape_or_other_settings_are_refused_and_left_alo
     for shape, settings, facts in [
         ((4, 2), None, ["(3, 2)", "(4, 2)"]),
         ((4, 2), {"step": 0.1}, ["step 0.3 (now 0.1)"]),  # which says more than the shape
-        ((3, 2), {"steps": 0.3}, ["step 0.3 (now not recorded), steps not recorded (now 0.3)"]),
+        ((3, 2), {"steps": 0.3}, ["step 0.3 (now none), steps none (now 0.3)"]),
     ]:
         with pytest.raises(CheckpointError) as error:
             sgd(f, np.ones(shape), 0.3, 30, None, True, settings=settings)

@@ -282,7 +282,7 @@ def test_vectors_that_the_code_cannot_have_made_are_told_and_may_cost_the_points
 @pytest.mark.usefixtures("sst")
 def test_each_mistake_changes_the_run_and_the_log_begins_as_published():
     corpus = make_fingerprints.new_corpus()
-    start = make_fingerprints.start_vectors(len(corpus.words))
+    start = make_fingerprints.Settings().initial_vectors(len(corpus.words))
     names = set(make_fingerprints.KERNELS) - {"no annealing"}
     runs = {name: make_fingerprints.Run(start, name) for name in names}
     make_fingerprints.train(list(runs.values()), corpus, last=100)

@@ -226,7 +226,7 @@ def test_checkpoints_of_other_options_or_another_text_are_refused_and_left_alone
         ("--seed 1", "seed None (now 1)"),
         ("--min-count 4", "corpus "),
         ("--repeats 3", "repeats 30 (now 3)"),
-        ("--float32", "precision not recorded (now float32)"),
+        ("--float32", "precision none (now float32)"),
     ):
         result = command("--iterations", "9", *options.split())
         assert result.returncode == 1

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import run
-from common import checkpoints
+from common import checkpoints, results
 from common.vectors import read_text
+from training.settings import Options
 
 QUICK = ["--dimension", 2, "--window", 1, "--negatives", 1, "--seed", 1]
 
@@ -85,10 +86,20 @@ def test_one_command_leaves_vectors_that_read_back_and_says_what_they_are(text, 
     assert [fact for fact in facts if fact not in readme] == []
 
 
-def test_a_refused_text_leaves_no_folder(text, run_here):
+def test_a_refused_text_leaves_no_folder_but_the_users_own(text, run_here):
     text.write_bytes(b"\xff")
-    assert run_here("--corpus", text).returncode == 1
-    assert list(Path().iterdir()) == []
+    Path("mine").mkdir()
+    for output in ("mine", "new"):
+        assert run_here("--corpus", text, "--output", output).returncode == 1
+    assert list(Path().rglob("*")) == [Path("mine"), Path("mine", results.LOCK)]
+
+
+def test_a_run_that_is_kept_out_leaves_the_folder_to_the_first(tmp_path):
+    options = Options(output=tmp_path / "out")
+    with results.output_folder(options):
+        with pytest.raises(results.FolderError), results.output_folder(options):
+            pass
+        assert (options.output / results.LOCK).exists()
 
 
 def test_lines_are_sentences_only_when_asked_for(text):

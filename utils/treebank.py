@@ -42,7 +42,7 @@ JOINERS = "\u00ad\u200c\u200d"  # invisible characters inside words
 SHORT_TEXT = 100_000  # tokens
 BYTE_ORDER_MARK = "\ufeff"
 MAX_SENTENCE = 1000  # tokens; longer sentences are cut
-LONGEST_LINE = 2**16  # characters read at once, and in a sentence without an end
+LONGEST_LINE = 2**16  # characters read at once; a sentence that never ends is cut after as many
 SENTENCE_END = re.compile(
     "[.!?\u2026]+[\"')\\]\u2019\u201d\u00bb]*(?=\\s|$)|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f]*"
 )
