@@ -214,6 +214,12 @@ def test_a_longer_text_is_repeated_less(n_tokens, repeats):
     assert fitting_repeats(n_tokens) == repeats
 
 
+def test_as_many_tokens_are_kept_as_expected(sst):
+    corpus = StanfordSentiment(sst, repeats=4)
+    kept = len(corpus.subsample().tokens) / 4  # some tokens go with sentences of one word
+    assert 0.95 * corpus.tokens_kept() < kept < corpus.tokens_kept()
+
+
 def test_the_treebank_as_a_text_is_the_treebank(sst, tmp_path):
     treebank = StanfordSentiment(sst)
     lines = (sst / "datasetSentences.txt").read_bytes().decode("utf-8").split("\n")[1:]

@@ -171,6 +171,23 @@ def test_checkpoints_are_written_every_so_often_and_at_the_end(folder):
     assert files(folder) == names + [f"saved_state_{n}.pickle" for n in (10, 20, 25)]
 
 
+def test_a_checkpoint_has_the_settings_and_is_float64_but_a_float32_run_stays_so(folder):
+    told, more = [], dict(settings={"step": 0.1}, PRINT_EVERY=10)
+    for iterations in (10, 20):
+        x0 = np.ones((3, 2), np.float32)
+        x = sgd(square, x0, 0.1, iterations, None, True, progress=told.append, **more)
+    assert x.dtype == np.float32 and x0.all()
+    checkpoint = sgd_module.read_checkpoint(".", 10)
+    assert checkpoint.settings == {"step": 0.1} and checkpoint.params.dtype == np.float64
+    first, resumed, last = told
+    assert (resumed.iteration, resumed.resumed, last.resumed) == (10, True, False)
+    assert resumed.loss == resumed.smoothed_loss == first.smoothed_loss
+    for progress, n in ((first, 10), (resumed, 10), (last, 20)):
+        saved = sgd_module.read_checkpoint(".", n).params
+        assert progress.params.shape == saved.shape
+    np.testing.assert_array_equal(last.params, saved)
+
+
 def test_without_useSaved_no_file_is_read_or_written(folder):
     save_params(10, np.array(99.0))
     before = files(folder)
