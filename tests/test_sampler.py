@@ -313,6 +313,7 @@ def test_a_state_of_another_version_is_refused():
 
 
 # ------------------------------------------------------------------------------------- real data
+@pytest.mark.thorough
 def test_random_is_where_the_published_runs_have_it_after_5000_and_10000_iterations(sst):
     random.seed(314)
     dataset = StanfordSentiment(sst)

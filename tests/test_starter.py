@@ -123,6 +123,7 @@ def test_packing_twice_gives_the_same_archive_and_a_failure_is_one_line(tmp_path
 
 
 # ------------------------------------------------------------------------------------- a student
+@pytest.mark.thorough
 def test_what_is_not_written_yet_is_named_and_nothing_has_failed(folder, tmp_path):
     names = starter.TO_BE_WRITTEN["word2vec.py"]
     done = run_python("word2vec.py", cwd=folder)

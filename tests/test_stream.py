@@ -55,6 +55,7 @@ def textbook(corpus, n, batch_size=10, window_size=3, k=2, seed=1):
 
 
 # ------------------------------------------------------------------------------------- inline
+@pytest.mark.thorough
 @given(corpora(), st.integers(1, 10), st.integers(0, 5), st.data())
 def test_minibatches_are_the_textbooks_and_random_follows_when_asked(corpus, batch_size, k, data):
     synced = data.draw(st.lists(st.integers(0, 2), min_size=1, max_size=30))
