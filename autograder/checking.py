@@ -267,8 +267,8 @@ class Marking:
 
 
 # ------------------------------------------------------------------------------------- comparison
-def checks_of(right, wrong, items=None):
-    """Return the `Check`s for the outputs of a call, for these items, or for 0, 1, 2, ...
+def checks_of(right, wrong):
+    """Return the `Check`s for the outputs of a call, for the items 0, 1, 2, ...
 
     `right` has the outputs by name, in order; `wrong` has pairs of a hint and the outputs that the
     mistake leads to: the only output, or all in order, or some by name.
@@ -283,7 +283,7 @@ def checks_of(right, wrong, items=None):
         others = [other for other in names if other != name]
         order = ", ".join(names)
         mistakes += [(say("order", name=other, names=order), right[other]) for other in others]
-        checks.append(Check(items[i] if items else i, i, name, right[name], mistakes))
+        checks.append(Check(i, i, name, right[name], mistakes))
     return checks
 
 

@@ -25,8 +25,8 @@ def sigmoid_cases(rng):
 
     def case(item, x):
         wrong = evaluate("sigmoid", sigmoid=sigmoid, x=np.asarray(x))
-        checks = checks_of({"sigmoid(x)": sigmoid(x)}, wrong, [item])
-        return Case({"x": x}, checks, call={"single": True})
+        check = Check(item, 0, "sigmoid(x)", sigmoid(x), wrong)
+        return Case({"x": x}, [check], call={"single": True})
 
     return [
         case(0, draw(rng, 5, scale=2)),

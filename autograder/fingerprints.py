@@ -62,9 +62,8 @@ def describe(name):
 @functools.lru_cache
 def weights():
     """Return weights of the rows (16, 2V) and columns (16, D): each entry gets their product."""
-    generator = np.random.RandomState(224)  # NumPy guarantees the same numbers in all versions
-    shapes = (PROJECTIONS, 2 * V), (PROJECTIONS, D)
-    return tuple(generator.standard_normal(shape) for shape in shapes)
+    draw = np.random.RandomState(224).standard_normal  # the same in all versions of NumPy
+    return draw((PROJECTIONS, 2 * V)), draw((PROJECTIONS, D))
 
 
 def fingerprint(params):
