@@ -35,8 +35,8 @@ from autograder import archive, sandbox  # noqa: E402
 from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall  # noqa: E402
 
 WALL = Wall[os.environ.get("SANDBOX_WALL") or sandbox.find_wall().name]
-has_wall = pytest.mark.skipif(WALL is Wall.NONE, reason="there is no sandbox")
-why = f"needs namespaces: {sandbox.why_no_namespaces()}"
+why = f"there is no sandbox: {sandbox.why_no_namespaces()}"
+has_wall = pytest.mark.skipif(WALL is Wall.NONE, reason=why)
 has_namespaces = pytest.mark.skipif(WALL is not Wall.NAMESPACES, reason=why)
 CALL = {"args": [21.0], "kwargs": {}}
 BEGINNING = """
