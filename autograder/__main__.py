@@ -38,7 +38,7 @@ try:
     from autograder.questions import points, points_of_parts, questions, say
     from autograder.results import Grading, Row
     from autograder.run_part import DIVERGED, grade_run
-    from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall, advice_for, find_wall
+    from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall, find_wall, why_no_namespaces
     from common.files import check_apart, check_writable, write_json
 except ImportError as error:
     if error.name not in ("pwd", "resource", "fcntl"):
@@ -99,9 +99,8 @@ def grade_functions(grading, files, missing, exercises, sandbox):
             graded, remarks = exercise.grade(outcome, source)
             grading.remarks.extend(r for r in remarks if r not in grading.remarks)
             ended = outcome.ending is not None
-            printed = re.sub(
-                r"(?m)^iter \d+: \S+\n?", "", clean(outcome.output, 2**14)
-            )  # sgd's own
+            printed = clean(outcome.output, 2**14)
+            printed = re.sub(r"(?m)^iter \d+: \S+\n?", "", printed)  # sgd's own
             if printed.strip() and printed not in grading.printed.values():
                 grading.printed[question.name] = printed
         advice = advice_on(question, grading.rows)
@@ -204,10 +203,8 @@ def complain(options):
 
 def is_class(options):
     """Return whether a class is to be graded, not a single submission."""
-    if options.one:
-        return False
     several = options.csv or options.feedback or len(options.paths) > 1
-    return bool(several or whole_class.is_class(options.paths[0]))
+    return not options.one and bool(several or whole_class.is_class(options.paths[0]))
 
 
 def questions_of(options):
@@ -225,8 +222,8 @@ def check_trust(options):
     own = all(path.is_dir() or path.suffix == ".py" for path in options.paths)
     if wall is Wall.NONE and (is_class(options) or not own) and not options.trust:
         raise UnfitSystem(
-            f"{advice_for(wall)} Without it, submitted code would run with your own rights. "
-            "Add --trust if you trust it."
+            f"There is no sandbox: {why_no_namespaces()}. Without it, submitted code would run "
+            "with your own rights. Add --trust if you trust it."
         )
     return wall
 

@@ -187,18 +187,15 @@ class Marking:
 
     def results(self):
         """Return the `Result` of each item."""
-        changes = self._changes()
-        halved = {i: list(changes) for i in range(len(self.exercise.question.items))}
-        for item, sentence in self.misshapen.values():
-            halved[item].append(sentence)
-        results = []
+        changes, results = self._changes(), []
         for i, item in enumerate(self.exercise.question.items):
+            halved = changes + [said for first, said in self.misshapen.values() if first == i]
             if i in self.faults:
                 lines = [*self.faults[i].before, *map(Line, changes)]
                 results.append(Result(0, lines, self.faults[i].why))
-            elif halved[i]:
-                lines = [Line(sentence) for sentence in (*halved[i], say("half"))]
-                results.append(Result(item.points / 2, lines, " ".join(halved[i])))
+            elif halved:
+                lines = [Line(sentence) for sentence in (*halved, say("half"))]
+                results.append(Result(item.points / 2, lines, " ".join(halved)))
             else:
                 results.append(Result(item.points, []))
         return results
@@ -270,8 +267,8 @@ class Marking:
 
 
 # ------------------------------------------------------------------------------------- comparison
-def checks_of(right, wrong, items=None):
-    """Return the `Check`s for the outputs of a call, for these items, or for 0, 1, 2, ...
+def checks_of(right, wrong):
+    """Return the `Check`s for the outputs of a call, for the items 0, 1, 2, ...
 
     `right` has the outputs by name, in order; `wrong` has pairs of a hint and the outputs that the
     mistake leads to: the only output, or all in order, or some by name.
@@ -286,7 +283,7 @@ def checks_of(right, wrong, items=None):
         others = [other for other in names if other != name]
         order = ", ".join(names)
         mistakes += [(say("order", name=other, names=order), right[other]) for other in others]
-        checks.append(Check(items[i] if items else i, i, name, right[name], mistakes))
+        checks.append(Check(i, i, name, right[name], mistakes))
     return checks
 
 
@@ -304,7 +301,7 @@ def compare(check, event):
         hint = say("wrong type", name=name, kind=kind)
         return Fault(hint, after=[expected, Line(got, "got")]), None
     form, was = None, outputs[check.output].get("was")
-    if trimmed(got.shape) == trimmed(shape) and got.shape != shape:
+    if got.shape != shape and np.squeeze(got).shape == np.squeeze(check.expected).shape:
         if shape:  # an array of one number is accepted as a number
             form = "wrong shape", dict(name=name, got=got.shape, shape=shape)
         got = got.reshape(shape)
@@ -353,11 +350,6 @@ def close(a, b, tolerance):
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     finite = np.isfinite(a).all() and np.isfinite(b).all()
     return bool(finite and np.all(np.abs(a - b) <= tolerance * max(1.0, np.max(np.abs(b)))))
-
-
-def trimmed(shape):
-    """Return a shape without its axes of length 1."""
-    return tuple(n for n in shape if n != 1)
 
 
 def overflowed(check, event):

@@ -134,10 +134,8 @@ def plain(value):
     """Return an output as JSON: numbers with shape and type, or what it is instead."""
     name = type(value).__name__
     if isinstance(value, (list, tuple)):
-        try:
+        with contextlib.suppress(TypeError, ValueError):
             value = np.array(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            return {"type": name}
     if isinstance(value, (bool, int, float, np.generic, np.ndarray)):
         array = np.asarray(value)
         if array.dtype.kind in "biuf" and array.size <= MAX_SIZE:

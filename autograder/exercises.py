@@ -25,23 +25,22 @@ def sigmoid_cases(rng):
 
     def case(item, x):
         wrong = evaluate("sigmoid", sigmoid=sigmoid, x=np.asarray(x))
-        checks = checks_of({"sigmoid(x)": sigmoid(x)}, wrong, [item])
-        return Case({"x": x}, checks, call={"single": True})
+        check = Check(item, 0, "sigmoid(x)", sigmoid(x), wrong)
+        return Case({"x": x}, [check], call={"single": True})
 
-    overflowing = case(0, np.array([-1000.0, 1000.0]))
-    tell_overflow(overflowing, "sigmoid overflows")
     return [
         case(0, draw(rng, 5, scale=2)),
         case(0, draw(rng, 3, 4, scale=2)),
         case(1, round(float(draw(rng, 1)[0]), 2)),
-        overflowing,
+        tell_overflow(case(0, np.array([-1000.0, 1000.0])), "sigmoid overflows"),
     ]
 
 
 def tell_overflow(case, remark):
-    """Use the first output of a case for a remark only, because its inputs are large."""
+    """Return a case with its first output for a remark only, because its inputs are large."""
     check = case.checks[0]
     case.checks = [Check(None, 0, check.name, check.expected, remark=remark, overflow=True)]
+    return case
 
 
 # ---------------------------------------------------------------------------------- naive softmax
@@ -62,14 +61,12 @@ def naive_softmax_cases(rng):
     large.hint = "large vocabulary"
     # exp(-500) does not underflow, so this is right if the maximum is subtracted.
     u = np.array([[30.0, 20.0], [20.0, 10.0], [1.0, 1.0]])
-    overflowing = naive_softmax_case(np.array([20.0, 30.0]), 1, u)
-    tell_overflow(overflowing, "softmax overflows")
     return [
         naive_softmax_case(draw(rng, 4), int(rng.integers(1, 6)), draw(rng, 7, 4)),
         naive_softmax_case(draw(rng, 3), 0, draw(rng, 5, 3)),
         naive_softmax_case(draw(rng, 3), 5, draw(rng, 6, 3)),
         large,
-        overflowing,
+        tell_overflow(naive_softmax_case(np.array([20.0, 30.0]), 1, u), "softmax overflows"),
     ]
 
 
@@ -129,12 +126,11 @@ def negative_sampling_cases(rng):
         check.item, check.unless = 3, check.item if check.item < 2 else None
     v, u = np.array([30.0, 0.0]), np.array([[-30.0, 1.0], [1.0, 0.5], [0.2, 3.0]])
     overflowing = negative_sampling_case(v, 0, u, [1, 2, 1, 2, 2, 1, 1, 2, 1, 2], 10)
-    tell_overflow(overflowing, "log sigmoid overflows")
     return [
         negative_sampling_case(draw(rng, 4), o, draw(rng, 9, 4), distinct, 5),
         negative_sampling_case(draw(rng, 3), 0, draw(rng, 13, 3), default, 10),
         repeated,
-        overflowing,
+        tell_overflow(overflowing, "log sigmoid overflows"),
     ]
 
 
@@ -278,10 +274,9 @@ def few_steps(item, rng, x0, step, iterations, affine=None):
         check = Check(item, 0, "x", descend(), told + evaluate("sgd: steps", **names))
         return [sgd_case([check], objective, formula, x0, step, iterations)]
     own = sgd_case([], objective, "", x0, step, 1, turns=iterations, between=affine)
-    check = Check(item, 0, "x", descend(), evaluate("sgd: postprocessing", **names))
-    check.accepted = tuple(x for _, x in told)
-    check.accepted += (descend(iterations - 1), descend(iterations + 1))
-    check.own_steps = (own, *affine)
+    mistakes = evaluate("sgd: postprocessing", **names)
+    accepted = (*(x for _, x in told), descend(iterations - 1), descend(iterations + 1))
+    check = Check(item, 0, "x", descend(), mistakes, accepted=accepted, own_steps=(own, *affine))
     return [sgd_case([check], objective, formula, x0, step, iterations, affine), own]
 
 

@@ -46,11 +46,8 @@ def load():
     checkpoints; "own_losses" has what a faulty function would print itself, if it is different.
     """
     data = json.loads(FILE.read_text(encoding="utf-8"))
-    for name, runs in data.items():
-        if name == "projections":
-            data[name] = {run: np.array(values) for run, values in runs.items()}
-        else:
-            data[name] = {run: {int(i): x for i, x in log.items()} for run, log in runs.items()}
+    for kind in ("losses", "own_losses"):
+        data[kind] = {run: {int(i): x for i, x in log.items()} for run, log in data[kind].items()}
     return data
 
 
@@ -61,19 +58,12 @@ def describe(name):
     return say(name.replace(str(n), "N") if n else name, "runs", n=n)
 
 
-def last_iteration(name):
-    """Return the iteration that the vectors of a run come from."""
-    unfinished = re.fullmatch(r"only (\d+) iterations", name)
-    return int(unfinished[1]) if unfinished else 0 if name == "not trained" else ITERATIONS
-
-
 # ------------------------------------------------------------------------------------ recognition
 @functools.lru_cache
 def weights():
     """Return weights of the rows (16, 2V) and columns (16, D): each entry gets their product."""
-    generator = np.random.RandomState(224)  # NumPy guarantees the same numbers in all versions
-    shapes = (PROJECTIONS, 2 * V), (PROJECTIONS, D)
-    return tuple(generator.standard_normal(shape) for shape in shapes)
+    draw = np.random.RandomState(224).standard_normal  # the same in all versions of NumPy
+    return draw((PROJECTIONS, 2 * V)), draw((PROJECTIONS, D))
 
 
 def fingerprint(params):
@@ -101,24 +91,22 @@ def runs_with_loss(printed):
     `printed` is the text of a number; raises ValueError for any other text.
     """
     value, near = float(printed), 0.5 * 10.0 ** -len(printed.partition(".")[2]) + 1e-9
-    return [
-        f"{name}, iteration {iteration}{whose}: {describe(name)}"
-        for runs, whose in (
-            (load()["losses"], ""),
-            (load()["own_losses"], " (its own, faulty loss)"),
-        )
-        for name, losses in runs.items()
-        for iteration, loss in losses.items()
-        if abs(loss - value) <= near
-    ] + [
-        f"{PUBLISHED}, iteration {iteration}: {say('log', 'runs')}"
-        for iteration, loss in LOG.items()
-        if iteration % SAVE_EVERY and abs(loss - value) <= near
-    ]
+
+    def iterations(log):
+        return [i for i, loss in log.items() if abs(loss - value) <= near]
+
+    found = []
+    for kind, whose in (("losses", ""), ("own_losses", " (its own, faulty loss)")):
+        for name, log in load()[kind].items():
+            found += [f"{name}, iteration {i}{whose}: {describe(name)}" for i in iterations(log)]
+    between = [i for i in iterations(LOG) if i % SAVE_EVERY]  # checkpoints
+    return found + [f"{PUBLISHED}, iteration {i}: {say('log', 'runs')}" for i in between]
 
 
 def last_loss(name):
     """Return what a run prints in the end, or would if it had the right loss."""
-    last = last_iteration(name)
-    losses = load()["losses"][name if last == ITERATIONS else PUBLISHED]
-    return losses.get(last, LOG[10])  # the first loss if nothing was trained
+    if name == "not trained":
+        return LOG[10]  # the first loss
+    unfinished = re.fullmatch(r"only (\d+) iterations", name)
+    losses = load()["losses"][PUBLISHED if unfinished else name]
+    return losses[int(unfinished[1]) if unfinished else ITERATIONS]

@@ -41,8 +41,7 @@ def contents(data=None, options=""):
     files["options"] = options.encode("ascii")
     if data:
         folder = SST_FOLDER.relative_to(ROOT)
-        data_files = read_archive(data, data)
-        files |= {(folder / name).as_posix(): data_files[name] for name in data_files}
+        files |= {(folder / name).as_posix(): x for name, x in read_archive(data, data).items()}
     return dict(sorted(files.items()))
 
 

@@ -54,11 +54,8 @@ def read(section):
 @functools.cache
 def questions():
     """Return name -> `Question`, in the order of the file; raises `UserError`."""
-    sections = {
-        section.removeprefix("question "): load()[section]
-        for section in load().sections()
-        if section.startswith("question ")
-    }
+    found = [section for section in load().sections() if section.startswith("question ")]
+    sections = {section.removeprefix("question "): load()[section] for section in found}
     return {name: read_question(name, section, sections) for name, section in sections.items()}
 
 

@@ -18,6 +18,7 @@ from autograder.exercises import word_terms
 from autograder.pictures import NoPicture, png_size
 from autograder.questions import questions
 from autograder.results import Row
+from common.python_random import random_restored
 from common.stopping import UserError
 from training.fast.sampler import BulkSampler
 from utils.get_datasets import SST_FOLDER, DatasetError, ensure_dataset, find_dataset
@@ -70,12 +71,8 @@ def doubts_about(known, wrong):
         return [f'These vectors cannot come from this code, which has no mistake "{known}".']
     right = () if part else ("a", "b") if known == fingerprints.PUBLISHED else ("a",)
     impossible = ", ".join(number for number in wrong if number.startswith(right))
-    if right and impossible:
-        return [
-            f"These vectors cannot come from this code: they are right, but it is wrong "
-            f"({impossible})."
-        ]
-    return []
+    why = f"they are right, but it is wrong ({impossible})"
+    return [f"These vectors cannot come from this code: {why}."] if impossible else []
 
 
 def row(number, share, text, why="", **more):
@@ -206,13 +203,9 @@ def load_corpus():
 
 def window_loss(params, corpus, seed, n_windows=WINDOWS):
     """Negative-sampling loss of a window, mean and standard error over new windows."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        sampler = BulkSampler(corpus, window_size=5, n_negatives=10)
-        windows = sampler.draw(n_windows)
-    finally:
-        random.setstate(state)
+    with random_restored():
+        random.seed(seed)
+        windows = BulkSampler(corpus, window_size=5, n_negatives=10).draw(n_windows)
     v, u = np.split(params.astype(np.float64), 2)
     v = v[np.repeat(windows.centers, windows.counts)]
     words = np.column_stack((windows.outside, windows.negatives))

@@ -34,9 +34,7 @@ SYSTEM = """
     /etc/alternatives /etc/ld.so.cache /etc/matplotlibrc /nix/store /gnu/store
 """.split()
 # Files that a child gets besides the submission.
-GIVEN = """
-    utils/*.py common/*.py autograder/__init__.py autograder/inputs.py
-""".split()
+GIVEN = "utils/*.py common/*.py autograder/__init__.py autograder/inputs.py".split()
 IS_ROOT = sys.platform == "linux" and os.geteuid() == 0
 UID = 60_600 + os.getpid() % 250 * 2  # Neither distributions nor systemd assign it or UID + 1.
 BWRAP, SETPRIV = (shutil.which(name) or name for name in ("bwrap", "setpriv"))
@@ -89,11 +87,6 @@ def find_wall():
     if why_no_namespaces() is None:
         return Wall.NAMESPACES
     return Wall.OTHER_USER if IS_ROOT and fault_of(AS_USER) is None else Wall.NONE
-
-
-def advice_for(wall):
-    """Return a sentence on why there is no better wall; empty for the best one."""
-    return "" if wall is Wall.NAMESPACES else f"There is no sandbox: {why_no_namespaces()}."
 
 
 @functools.cache

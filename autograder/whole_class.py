@@ -81,9 +81,8 @@ def find_submissions(paths):
             else:
                 found.append(Submission(child.name, None))
     names = [submission.name for submission in found]
-    return [
-        s._replace(name=printable(s.path if names.count(s.name) > 1 else s.name)) for s in found
-    ], left_out
+    unique = [s.path if names.count(s.name) > 1 else s.name for s in found]
+    return [s._replace(name=printable(name)) for s, name in zip(found, unique)], left_out
 
 
 def visible(folder):

@@ -22,7 +22,7 @@ from common.stopping import UserError  # noqa: E402
 from utils.get_datasets import DATA_FILES, SST_FOLDER  # noqa: E402
 
 has_wall = pytest.mark.skipif(
-    sandbox.find_wall() is sandbox.Wall.NONE, reason=sandbox.advice_for(sandbox.find_wall())
+    sandbox.find_wall() is sandbox.Wall.NONE, reason=f"no sandbox: {sandbox.why_no_namespaces()}"
 )
 
 

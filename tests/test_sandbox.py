@@ -35,8 +35,8 @@ from autograder import archive, sandbox  # noqa: E402
 from autograder.sandbox import Limits, Sandbox, UnfitSystem, Wall  # noqa: E402
 
 WALL = Wall[os.environ.get("SANDBOX_WALL") or sandbox.find_wall().name]
-has_wall = pytest.mark.skipif(WALL is Wall.NONE, reason=sandbox.advice_for(WALL))
-why = f"needs namespaces. {sandbox.advice_for(sandbox.find_wall())}"
+why = f"there is no sandbox: {sandbox.why_no_namespaces()}"
+has_wall = pytest.mark.skipif(WALL is Wall.NONE, reason=why)
 has_namespaces = pytest.mark.skipif(WALL is not Wall.NAMESPACES, reason=why)
 CALL = {"args": [21.0], "kwargs": {}}
 BEGINNING = """
@@ -389,12 +389,12 @@ def test_all_of_that_again_as_another_user(wall):
 
 
 # -------------------------------------------------------------------------------------- the walls
-ASK = "from autograder.sandbox import *; print(find_wall().name, advice_for(find_wall()))"
+ASK = "from autograder.sandbox import *; print(find_wall().name, why_no_namespaces())"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap runs on Linux only")
 @pytest.mark.parametrize("bwrap", ["", "echo 'bwrap: No permissions' >&2; exit 1"])
-def test_without_namespaces_the_advice_says_why(tmp_path, bwrap):
+def test_without_namespaces_the_reason_is_said(tmp_path, bwrap):
     """Where bubblewrap is missing, or refused as in most containers."""
     for name in ("setpriv", "true"):
         (tmp_path / name).symlink_to(f"/usr/bin/{name}")
@@ -402,9 +402,9 @@ def test_without_namespaces_the_advice_says_why(tmp_path, bwrap):
         (tmp_path / "bwrap").write_text(f"#!/bin/sh\n{bwrap}\n", encoding="utf-8")
         (tmp_path / "bwrap").chmod(0o755)
     done = run_python("-c", ASK, PATH=tmp_path)
-    wall, advice = done.stdout.split(maxsplit=1)
+    wall, reason = done.stdout.split(maxsplit=1)
     assert wall == ("OTHER_USER" if sandbox.IS_ROOT else "NONE"), done.stderr
-    assert ("No permissions" if bwrap else "apt install bubblewrap") in advice
+    assert ("No permissions" if bwrap else "apt install bubblewrap") in reason
 
 
 # --------------------------------------------------------------------------------------- archives
