@@ -206,7 +206,9 @@ def test_windows_that_are_nearly_always_drawn_again():
     assert_draws_alike(SmallCorpus(sentences, drop=0.0, repeats=1), 100, 3, 2)
 
 
-@pytest.mark.parametrize("n_words, n_windows", [(300, 100), (3000, 1)])
+@pytest.mark.parametrize(
+    "n_words, n_windows", [pytest.param(300, 100, marks=pytest.mark.thorough), (3000, 3)]
+)
 def test_windows_at_the_end_of_a_long_run_of_one_word(n_words, n_windows):
     """A single window may take many more outputs than are read at first."""
     random.seed(2)
