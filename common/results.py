@@ -322,6 +322,7 @@ def words_to_draw(dataset, options):
     if options.words is not None:
         return words_in_file(options.words, known, "the text")
     if options.training.corpus is not None:
-        return frequent_words(dataset)
+        order = np.argsort(-dataset.frequencies[:-1], kind="stable")  # the last is UNK
+        return frequent_words(dataset.words[i] for i in order)
     words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
     return known_words(words, known, "the text")
