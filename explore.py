@@ -267,11 +267,8 @@ def page_data(options, vocabulary, n, candidates, query):
 
     size = np.abs(vectors).max() or 1  # the unit on the map, so that nothing overflows
     _, axes, shares = project(vectors[drawn] / size)
-    positions = []
-    for iteration in iterations:
-        frame = load_frame(vocabulary, iteration) / size
-        positions.append((frame[kept] - frame[drawn].mean(axis=0)) @ axes)
-    positions = np.array(positions)
+    frames = (load_frame(vocabulary, iteration) / size for iteration in iterations)
+    positions = np.array([(frame[kept] - frame[drawn].mean(axis=0)) @ axes for frame in frames])
     return {
         "source": str(vocabulary.source),
         "size": vocabulary.first(fits),

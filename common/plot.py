@@ -33,6 +33,8 @@ DPI = 120
 PADDING = (4, 0)  # pixels added to a label's width and height; text has space above it already
 COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f7f8c", "#555555")
 LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
+AT_POINT = {"xytext": (0, 0), "textcoords": "offset points", "ha": "center", "va": "center"}
+ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "borderpad": 0}
 
 # Sizes in the picture of words, in inches.
 WIDTHS, HEIGHTS = (7, 9.2), (4.2, 7.5)  # the smallest and largest area inside the axes
@@ -167,9 +169,8 @@ def word_axes(coordinates):
     size = np.clip((high - low) / an_inch + 2 * ROOM, smallest, largest)
     whole = size + (MARGINS["left"] + MARGINS["right"], MARGINS["bottom"] + MARGINS["top"])
 
-    axes = new_figure(whole).add_axes(
-        (MARGINS["left"], MARGINS["bottom"], *size) / np.tile(whole, 2)
-    )
+    inside = (MARGINS["left"], MARGINS["bottom"], *size) / np.tile(whole, 2)
+    axes = new_figure(whole).add_axes(inside)
     middle = (low + high) / 2
     begin, end = middle - size / 2 * an_inch, middle + size / 2 * an_inch
     axes.set(xlim=(begin[0], end[0]), ylim=(begin[1], end[1]), axisbelow=True)
@@ -200,15 +201,12 @@ def add_legend(axes, groups, width, fontsize=9):
     ]
     legend = axes.legend(
         handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
         ncol=len(handles),
         frameon=False,
         fontsize=fontsize,
-        borderaxespad=0.2,
-        borderpad=0,
         handletextpad=0,
         columnspacing=1.2,
+        **ABOVE_AXES,
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
@@ -220,17 +218,7 @@ def add_legend(axes, groups, width, fontsize=9):
 def add_labels(axes, words, points, colors):
     """Label points with words where they fit; returns the annotations by the word's number."""
     labels = [
-        axes.annotate(
-            word,
-            point,
-            xytext=(0, 0),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            color=color,
-            parse_math=False,
-            arrowprops=LEADER,
-        )
+        axes.annotate(word, point, color=color, parse_math=False, arrowprops=LEADER, **AT_POINT)
         for word, point, color in zip(words, points, colors)
     ]
     renderer = axes.figure.canvas.get_renderer()
@@ -298,13 +286,8 @@ def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
     `curves` has, by name, the accuracies for all strengths and their standard errors; `baseline` is
     a name and an accuracy.
     """
-    axes = new_axes(
-        (8.5, 5),
-        title,
-        xlabel="strength of the regularisation, 1/C",
-        ylabel="accuracy in per cent",
-        xscale="log",
-    )
+    axes = new_axes((8.5, 5), title, xscale="log")
+    axes.set(xlabel="strength of the regularisation, 1/C", ylabel="accuracy in per cent")
     axes.xaxis.set_major_formatter("{x:,g}")
     for (name, (accuracies, errors)), color in zip(curves.items(), COLORS):
         axes.plot(strengths, accuracies, "o-", color=color, label=name)

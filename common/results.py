@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from common import checkpoints
+from common import checkpoints, word_choice
 from common.assignment import ANNEAL_EVERY, PRINT_EVERY, UNKNOWN
 from common.files import check_apart, check_writable, replacing, try_lock
 from common.progress import Progress
@@ -29,13 +29,6 @@ from common.vectors import (
     read_params,
     write_projector,
     write_text,
-)
-from common.word_choice import (
-    ASSIGNMENT_WORDS,
-    frequent_words,
-    group_by_clustering,
-    known_words,
-    words_in_file,
 )
 
 WORDS_PICTURE, LOSS_PICTURE, README = "word_vectors.png", "loss_curve.png", "README.txt"
@@ -83,21 +76,20 @@ def check_outputs(options):
 
     Makes the projector's folder.
     """
-    folder, projector = options.output, options.export_projector
-    words, counts, losses = own = [folder / name for name in checkpoints.LISTS]
+    folder, projector, corpus = options.output, options.export_projector, options.training.corpus
+    words, counts, losses = lists = [folder / name for name in checkpoints.LISTS]
+    own = [*lists, *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK))]
     owned = [  # a file that may be written, and whether one that is there comes from a run
         (options.export, is_export),
-        (options.animate, begins_with(b"GIF8")),
-        (options.training.corpus and folder / README, begins_with(README_BEGINS)),
+        (options.animate, partial(begins_with, b"GIF8")),
+        (corpus and folder / README, partial(begins_with, README_BEGINS)),
     ]
-    if projector is not None:
-        owned += [(projector / name, lambda _: is_projector(projector)) for name in PROJECTOR_FILES]
-    owned = [(path, is_ours) for path, is_ours in owned if path is not None]
-    own += [folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)]
-    inputs = [path for path in (options.training.corpus, options.words) if path is not None]
     try:
-        if projector is not None:
+        if projector:
             projector.mkdir(parents=True, exist_ok=True)
+            owned += [(projector / n, lambda _: is_projector(projector)) for n in PROJECTOR_FILES]
+        owned = [(path, is_ours) for path, is_ours in owned if path]
+        inputs = [path for path in (corpus, options.words) if path]
         check_apart([*own, *(path for path, _ in owned)], inputs)
         for path in own:
             check_writable(path)
@@ -127,21 +119,17 @@ def check_json(path):
     """Raise UserError unless JSON can be written to a file without replacing anything else."""
     try:
         check_writable(path)
-        check_replaceable(path, begins_with(b"{"))
+        check_replaceable(path, partial(begins_with, b"{"))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     except ForeignFile as error:
         raise UserError(f"{error}; give another name") from None
 
 
-def begins_with(start):
-    """Return a function that tells whether a file is empty or begins with these bytes."""
-
-    def begins(path):
-        with open(path, "rb") as file:
-            return file.read(len(start)) in (start, b"")
-
-    return begins
+def begins_with(start, path):
+    """Tell whether a file is empty or begins with these bytes."""
+    with open(path, "rb") as file:
+        return file.read(len(start)) in (start, b"")
 
 
 class Gallery:
@@ -154,9 +142,8 @@ class Gallery:
         self.words = words_to_draw(dataset, options)
         self._dataset, self._options = dataset, options
         self._title = options.training.title(dataset.name)
-        self._recorder, self._has_trained = None, False
-        if options.animate:
-            self._recorder = self._new_recorder()
+        self._recorder = self._new_recorder() if options.animate else None
+        self._has_trained = False
 
     def __call__(self, progress):
         self._has_trained = self._has_trained or not progress.resumed
@@ -205,10 +192,10 @@ class Gallery:
         if self._options.words is not None:
             return {"": self.words}
         if self._options.training.corpus is not None:
-            return group_by_clustering(self.words, wordVectors[self._rows(self.words)])
+            return word_choice.group_by_clustering(self.words, wordVectors[self._rows(self.words)])
         groups = {
             name: [word for word in words if word in self.words]
-            for name, words in ASSIGNMENT_WORDS.items()
+            for name, words in word_choice.ASSIGNMENT_WORDS.items()
         }
         return {name: words for name, words in groups.items() if words}
 
@@ -320,9 +307,9 @@ def words_to_draw(dataset, options):
     """Return the words for the pictures that occur in the text; prints the others."""
     known = dataset.tokens()
     if options.words is not None:
-        return words_in_file(options.words, known, "the text")
+        return word_choice.words_in_file(options.words, known, "the text")
     if options.training.corpus is not None:
         order = np.argsort(-dataset.frequencies[:-1], kind="stable")  # the last is UNK
-        return frequent_words(dataset.words[i] for i in order)
-    words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
-    return known_words(words, known, "the text")
+        return word_choice.frequent_words(dataset.words[i] for i in order)
+    words = [word for group in word_choice.ASSIGNMENT_WORDS.values() for word in group]
+    return word_choice.known_words(words, known, "the text")

@@ -22,26 +22,14 @@ from common.files import replacing  # noqa: E402
 from common.stopping import UserError, run_command  # noqa: E402
 
 TO_BE_WRITTEN = {
-    "word2vec.py": (
-        "sigmoid",
-        "naiveSoftmaxLossAndGradient",
-        "negSamplingLossAndGradient",
-        "skipgram",
-    ),
-    "sgd.py": ("descend",),
+    "word2vec.py": "sigmoid naiveSoftmaxLossAndGradient negSamplingLossAndGradient "
+    "skipgram".split(),
+    "sgd.py": ["descend"],
 }
 AS_THEY_ARE = (
-    "run.py",
-    "utils/*.py",
-    "common/*.py",
-    "training/*.py",
-    "training/fast/*.py",
-    "get_datasets.sh",
-    "collect_submission.sh",
-    "env.yml",
-    "requirements.txt",
-    "LICENSE",
-)
+    "run.py utils/*.py common/*.py training/*.py training/fast/*.py get_datasets.sh "
+    "collect_submission.sh env.yml requirements.txt LICENSE"
+).split()
 LEFT_OUT = ("training/fast/vectorised.py",)  # the mathematics of a whole minibatch
 
 
