@@ -35,6 +35,7 @@ COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f
 LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
 AT_POINT = {"xytext": (0, 0), "textcoords": "offset points", "ha": "center", "va": "center"}
 ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "borderpad": 0}
+IN_A_ROW = {"handletextpad": 0, "columnspacing": 1.2, "frameon": False}
 
 # Sizes in the picture of words, in inches.
 WIDTHS, HEIGHTS = (7, 9.2), (4.2, 7.5)  # the smallest and largest area inside the axes
@@ -199,15 +200,8 @@ def add_legend(axes, groups, width, fontsize=9):
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
         for name, color in zip(groups, color_cycle(len(groups)))
     ]
-    legend = axes.legend(
-        handles=handles,
-        ncol=len(handles),
-        frameon=False,
-        fontsize=fontsize,
-        handletextpad=0,
-        columnspacing=1.2,
-        **ABOVE_AXES,
-    )
+    row = {"handles": handles, "ncol": len(handles), "fontsize": fontsize}
+    legend = axes.legend(**row, **ABOVE_AXES, **IN_A_ROW)
     for text in legend.get_texts():
         text.set_parse_math(False)
     size = smaller(fontsize, legend, width)

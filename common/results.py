@@ -17,19 +17,11 @@ from functools import partial
 
 import numpy as np
 
-from common import checkpoints, word_choice
+from common import checkpoints, vectors, word_choice
 from common.assignment import ANNEAL_EVERY, PRINT_EVERY, UNKNOWN
 from common.files import check_apart, check_writable, replacing, try_lock
 from common.progress import Progress
 from common.stopping import UserError
-from common.vectors import (
-    PROJECTOR_FILES,
-    is_export,
-    is_projector,
-    read_params,
-    write_projector,
-    write_text,
-)
 
 WORDS_PICTURE, LOSS_PICTURE, README = "word_vectors.png", "loss_curve.png", "README.txt"
 README_BEGINS = b"Word vectors trained by run.py"
@@ -80,14 +72,15 @@ def check_outputs(options):
     words, counts, losses = lists = [folder / name for name in checkpoints.LISTS]
     own = [*lists, *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK))]
     owned = [  # a file that may be written, and whether one that is there comes from a run
-        (options.export, is_export),
+        (options.export, vectors.is_export),
         (options.animate, partial(begins_with, b"GIF8")),
         (corpus and folder / README, partial(begins_with, README_BEGINS)),
     ]
     try:
         if projector:
             projector.mkdir(parents=True, exist_ok=True)
-            owned += [(projector / n, lambda _: is_projector(projector)) for n in PROJECTOR_FILES]
+            files = [projector / name for name in vectors.PROJECTOR_FILES]
+            owned += [(path, lambda _: vectors.is_projector(projector)) for path in files]
         owned = [(path, is_ours) for path, is_ours in owned if path]
         inputs = [path for path in (corpus, options.words) if path]
         check_apart([*own, *(path for path, _ in owned)], inputs)
@@ -154,8 +147,8 @@ class Gallery:
         """Write everything that was asked for, print where it is, and return the paths."""
         options, folder = self._options, self._options.output
         jobs = [
-            (options.export, partial(self._export, write_text, wordVectors)),
-            (options.export_projector, partial(self._export, write_projector, wordVectors)),
+            (options.export, partial(self._export, vectors.write_text, wordVectors)),
+            (options.export_projector, partial(self._export, vectors.write_projector, wordVectors)),
             (options.training.corpus and folder / README, self._write_readme),
             (self.words and folder / WORDS_PICTURE, partial(self._draw_words, wordVectors)),
             (options.loss_curve and folder / LOSS_PICTURE, self._draw_losses),
@@ -207,8 +200,8 @@ class Gallery:
         metadata, parameters = {}, self._parameters()
         if parameters.exists():  # collect_submission.sh checks that they belong together
             metadata["Parameters"] = hashlib.sha256(parameters.read_bytes()).hexdigest()
-        vectors = wordVectors[self._rows(words)].astype(np.float64)
-        left_out = save_word_plot(path, groups, vectors, self._title, metadata)
+        drawn = wordVectors[self._rows(words)].astype(np.float64)
+        left_out = save_word_plot(path, groups, drawn, self._title, metadata)
         if left_out:
             some = " ".join(left_out)[:60]
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
@@ -280,7 +273,7 @@ class Gallery:
             return False
         groups = self._groups(wordVectors)
         order = [self.words.index(word) for words in groups.values() for word in words]
-        recorder.vectors = [vectors[order] for vectors in recorder.vectors]
+        recorder.vectors = [frame[order] for frame in recorder.vectors]
         save_animation(path, groups, recorder, self._title)
 
     def _new_recorder(self):
@@ -294,8 +287,8 @@ class Gallery:
         losses = {int(n): (loss, smoothed) for n, loss, smoothed in self._losses()}
         numbers = [n for n in checkpoints.saved_iterations(folder) if n in losses]
         for n in numbers:
-            vectors = read_params(checkpoints.params_file(folder, n))
-            recorder(Progress(n, *losses[n], params=vectors))
+            params = vectors.read_params(checkpoints.params_file(folder, n))
+            recorder(Progress(n, *losses[n], params=params))
         if numbers:
             print(
                 f"Trained before: the animation has a frame for each of {len(numbers)} checkpoints"

@@ -103,10 +103,9 @@ def say(line):
 
 def drop_failing_output():
     """Discard the rest of standard output if it cannot be written."""
-    if sys.stdout is None:
-        return
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
