@@ -7,6 +7,7 @@ neither a display nor a backend is needed, and the user's matplotlibrc changes n
 import contextlib
 import os
 import warnings
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -128,7 +129,7 @@ def draw_words(groups, vectors, title):
     """Return the `WordPicture` of `save_word_plot`."""
     words = [word for words_of_group in groups.values() for word in words_of_group]
     coordinates, directions, shares = project(vectors)
-    colors = np.repeat(color_cycle(len(groups)), [len(group) for group in groups.values()])
+    colors = [color for group, color in zip(groups.values(), cycle(COLORS)) for _ in group]
     axes = word_axes(coordinates)
     pad = 26 if len(groups) > 1 else 8
     title = axes.set_title(title, loc="left", fontsize=11, pad=pad, parse_math=False)
@@ -186,11 +187,6 @@ def word_axes(coordinates):
     return axes
 
 
-def color_cycle(n):
-    """Return a colour for each of n groups."""
-    return [COLORS[i % len(COLORS)] for i in range(n)]
-
-
 def add_legend(axes, groups, width, fontsize=9):
     """Add the groups' names with their colours, in a row between the title and the axes.
 
@@ -198,7 +194,7 @@ def add_legend(axes, groups, width, fontsize=9):
     """
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
-        for name, color in zip(groups, color_cycle(len(groups)))
+        for name, color in zip(groups, cycle(COLORS))
     ]
     row = {"handles": handles, "ncol": len(handles), "fontsize": fontsize}
     legend = axes.legend(**row, **ABOVE_AXES, **IN_A_ROW)

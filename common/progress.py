@@ -60,16 +60,13 @@ class ProgressDisplay:
         line = f"iter {progress.iteration}: {plain(progress.smoothed_loss)}"
         if progress.resumed:
             self.log(f"Resuming after iteration {progress.iteration:,}")
-        if self._has_line(progress.iteration):
+        is_first, self._is_first = self._is_first, False
+        is_due = self._every is not None and progress.iteration % self._every == 0
+        if is_first or is_due or progress.iteration == self._iterations:
             if self._lines:
                 self.log(line)
         elif self._refreshing and not progress.resumed:
             self._refresh(line, progress.iteration)
-
-    def _has_line(self, iteration):
-        is_first, self._is_first = self._is_first, False
-        is_due = self._every is not None and iteration % self._every == 0
-        return is_first or is_due or iteration == self._iterations
 
     def _speed(self, iteration):
         """Return the speed and the time left; nothing while they would mislead."""
