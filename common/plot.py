@@ -212,8 +212,7 @@ def add_labels(axes, words, points, colors):
         for word, point, color in zip(words, points, colors)
     ]
     renderer = axes.figure.canvas.get_renderer()
-    boxes = [label.get_window_extent(renderer) for label in labels]
-    sizes = np.array([(box.width, box.height) for box in boxes]) + PADDING
+    sizes = np.array([label.get_window_extent(renderer).size for label in labels]) + PADDING
     at = axes.transData.transform(points)
     centres, far = place_labels(at, sizes, axes.get_window_extent(renderer).extents)
     offsets = (centres - at) * 72 / axes.figure.dpi  # in points

@@ -130,12 +130,10 @@ def run_command(name, action, advice=lambda: ""):
     except BrokenPipeError:  # nobody reads our output any more, as in `| head -1`
         drop_failing_output()
         sys.exit(128 + 13)  # as if killed by SIGPIPE
-    except UserError as error:
-        sys.exit(f"{name}: {error}")
     except MemoryError as error:
         sys.exit(f"{name}: out of memory{str(error) and ': '}{error}")
-    except OSError as error:  # perhaps the output goes to a full disk
-        drop_failing_output()
+    except (UserError, OSError) as error:
+        drop_failing_output()  # perhaps it goes to a full disk
         sys.exit(f"{name}: {error}")
     finally:
         sys.unraisablehook = hook

@@ -35,9 +35,7 @@ LEFT_OUT = ("training/fast/vectorised.py",)  # the mathematics of a whole miniba
 
 def take_out(source, names):
     """Return a file's text without the bodies of these functions; UserError if one is missing."""
-    functions = {
-        node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
-    }
+    functions = {n.name: n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)}
     missing = [name for name in names if name not in functions]
     if missing:
         raise UserError(f"there is no function {', '.join(missing)}")
