@@ -28,7 +28,6 @@ import difflib
 import json
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -38,12 +37,7 @@ from common.files import replacing
 from common.show import show
 from common.stopping import UserError
 from common.vectors import newest_checkpoint, read_params, read_text, split_checkpoint
-from common.word_choice import (
-    ASSIGNMENT_WORDS,
-    frequent_words,
-    group_by_clustering,
-    words_in_file,
-)
+from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering, words_in_file
 
 OFTEN = 5  # a word of a checkpoint can be a neighbour if it occurs this often in the text
 AT_LEAST = 1000  # at least this many words can be neighbours, even rare ones
@@ -273,11 +267,8 @@ def page_data(options, vocabulary, n, candidates, query):
 
     size = np.abs(vectors).max() or 1  # the unit on the map, so that nothing overflows
     _, axes, shares = project(vectors[drawn] / size)
-    positions = []
-    for iteration in iterations:
-        frame = load_frame(vocabulary, iteration) / size
-        positions.append((frame[kept] - frame[drawn].mean(axis=0)) @ axes)
-    positions = np.array(positions)
+    frames = (load_frame(vocabulary, iteration) / size for iteration in iterations)
+    positions = np.array([(frame[kept] - frame[drawn].mean(axis=0)) @ axes for frame in frames])
     return {
         "source": str(vocabulary.source),
         "size": vocabulary.first(fits),
@@ -320,8 +311,7 @@ def groups_to_draw(path, vocabulary):
     elif all(word in row for words in ASSIGNMENT_WORDS.values() for word in words):
         groups = ASSIGNMENT_WORDS
     else:
-        ranked = SimpleNamespace(words=vocabulary.words, frequencies=np.arange(len(row) + 1)[::-1])
-        some = frequent_words(ranked) or vocabulary.words[:40]
+        some = frequent_words(vocabulary.words) or vocabulary.words[:40]
         groups = group_by_clustering(some, vocabulary.vectors[[row[word] for word in some]])
     return {name: [row[word] for word in words] for name, words in groups.items()}
 

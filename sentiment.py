@@ -186,13 +186,10 @@ def draw(paths, title, parts, predicted, result, names):
     counts = confusion_matrix(parts["test"].labels, predicted, labels=range(len(names)))
     right = f"{result.accuracy['test']:.1f}% of the {counts.sum():,} test sentences are right"
     plot.save_confusion_matrix(paths[0], counts, names, title + right)
-    curves = {
-        f"{name}, {len(parts[name].labels):,} sentences": (
-            accuracies,
-            [standard_error(accuracy, parts[name]) for accuracy in accuracies],
-        )
-        for name, accuracies in result.curves.items()
-    }
+    curves = {}
+    for name, accuracies in result.curves.items():
+        errors = [standard_error(accuracy, parts[name]) for accuracy in accuracies]
+        curves[f"{name}, {len(parts[name].labels):,} sentences"] = accuracies, errors
     baseline = "largest class of dev", largest_class(parts)["dev"]
     title += "Accuracy by strength of the regularisation"
     plot.save_regularisation_curve(paths[1], STRENGTHS, curves, result.strength, baseline, title)

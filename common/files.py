@@ -22,14 +22,10 @@ NOT_TEXT = {  # first bytes -> what the file is, and what to do
     b"\xfd7zXZ\0": "packed by xz; unpack it with unxz",
     b"PK\x03\x04": "a .zip or .npz archive; unpack the text in it",
     b"\x93NUMPY": "a NumPy array, not text; the name of a checkpoint ends with .npy",
-    **dict.fromkeys(
-        (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),
-        "a pickle; gensim can load its own, and its save_word2vec_format(NEW) writes text",
-    ),
-    b"\xff\xfe\0\0": "UTF-32; " + TO_UTF8.format("UTF-32"),
-    b"\0\0\xfe\xff": "UTF-32; " + TO_UTF8.format("UTF-32"),
-    b"\xff\xfe": "UTF-16; " + TO_UTF8.format("UTF-16"),
-    b"\xfe\xff": "UTF-16; " + TO_UTF8.format("UTF-16"),
+    (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"): "a pickle; gensim can load its own, and its "
+    "save_word2vec_format(NEW) writes text",
+    (b"\xff\xfe\0\0", b"\0\0\xfe\xff"): "UTF-32; " + TO_UTF8.format("UTF-32"),
+    (b"\xff\xfe", b"\xfe\xff"): "UTF-16; " + TO_UTF8.format("UTF-16"),
 }
 
 

@@ -7,6 +7,7 @@ neither a display nor a backend is needed, and the user's matplotlibrc changes n
 import contextlib
 import os
 import warnings
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,9 @@ DPI = 120
 PADDING = (4, 0)  # pixels added to a label's width and height; text has space above it already
 COLORS = ("#1f5fa8", "#c4481c", "#1e7d4f", "#7a3fa0", "#8a6100", "#b02a6b", "#0f7f8c", "#555555")
 LEADER = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
+AT_POINT = {"xytext": (0, 0), "textcoords": "offset points", "ha": "center", "va": "center"}
+ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "borderpad": 0}
+IN_A_ROW = {"handletextpad": 0, "columnspacing": 1.2, "frameon": False}
 
 # Sizes in the picture of words, in inches.
 WIDTHS, HEIGHTS = (7, 9.2), (4.2, 7.5)  # the smallest and largest area inside the axes
@@ -125,7 +129,7 @@ def draw_words(groups, vectors, title):
     """Return the `WordPicture` of `save_word_plot`."""
     words = [word for words_of_group in groups.values() for word in words_of_group]
     coordinates, directions, shares = project(vectors)
-    colors = np.repeat(color_cycle(len(groups)), [len(group) for group in groups.values()])
+    colors = [color for group, color in zip(groups.values(), cycle(COLORS)) for _ in group]
     axes = word_axes(coordinates)
     pad = 26 if len(groups) > 1 else 8
     title = axes.set_title(title, loc="left", fontsize=11, pad=pad, parse_math=False)
@@ -167,9 +171,8 @@ def word_axes(coordinates):
     size = np.clip((high - low) / an_inch + 2 * ROOM, smallest, largest)
     whole = size + (MARGINS["left"] + MARGINS["right"], MARGINS["bottom"] + MARGINS["top"])
 
-    axes = new_figure(whole).add_axes(
-        (MARGINS["left"], MARGINS["bottom"], *size) / np.tile(whole, 2)
-    )
+    inside = (MARGINS["left"], MARGINS["bottom"], *size) / np.tile(whole, 2)
+    axes = new_figure(whole).add_axes(inside)
     middle = (low + high) / 2
     begin, end = middle - size / 2 * an_inch, middle + size / 2 * an_inch
     axes.set(xlim=(begin[0], end[0]), ylim=(begin[1], end[1]), axisbelow=True)
@@ -184,11 +187,6 @@ def word_axes(coordinates):
     return axes
 
 
-def color_cycle(n):
-    """Return a colour for each of n groups."""
-    return [COLORS[i % len(COLORS)] for i in range(n)]
-
-
 def add_legend(axes, groups, width, fontsize=9):
     """Add the groups' names with their colours, in a row between the title and the axes.
 
@@ -196,20 +194,10 @@ def add_legend(axes, groups, width, fontsize=9):
     """
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=5, color=color, label=name)
-        for name, color in zip(groups, color_cycle(len(groups)))
+        for name, color in zip(groups, cycle(COLORS))
     ]
-    legend = axes.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncol=len(handles),
-        frameon=False,
-        fontsize=fontsize,
-        borderaxespad=0.2,
-        borderpad=0,
-        handletextpad=0,
-        columnspacing=1.2,
-    )
+    row = {"handles": handles, "ncol": len(handles), "fontsize": fontsize}
+    legend = axes.legend(**row, **ABOVE_AXES, **IN_A_ROW)
     for text in legend.get_texts():
         text.set_parse_math(False)
     size = smaller(fontsize, legend, width)
@@ -220,22 +208,11 @@ def add_legend(axes, groups, width, fontsize=9):
 def add_labels(axes, words, points, colors):
     """Label points with words where they fit; returns the annotations by the word's number."""
     labels = [
-        axes.annotate(
-            word,
-            point,
-            xytext=(0, 0),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            color=color,
-            parse_math=False,
-            arrowprops=LEADER,
-        )
+        axes.annotate(word, point, color=color, parse_math=False, arrowprops=LEADER, **AT_POINT)
         for word, point, color in zip(words, points, colors)
     ]
     renderer = axes.figure.canvas.get_renderer()
-    boxes = [label.get_window_extent(renderer) for label in labels]
-    sizes = np.array([(box.width, box.height) for box in boxes]) + PADDING
+    sizes = np.array([label.get_window_extent(renderer).size for label in labels]) + PADDING
     at = axes.transData.transform(points)
     centres, far = place_labels(at, sizes, axes.get_window_extent(renderer).extents)
     offsets = (centres - at) * 72 / axes.figure.dpi  # in points
@@ -298,13 +275,8 @@ def save_regularisation_curve(path, strengths, curves, chosen, baseline, title):
     `curves` has, by name, the accuracies for all strengths and their standard errors; `baseline` is
     a name and an accuracy.
     """
-    axes = new_axes(
-        (8.5, 5),
-        title,
-        xlabel="strength of the regularisation, 1/C",
-        ylabel="accuracy in per cent",
-        xscale="log",
-    )
+    axes = new_axes((8.5, 5), title, xscale="log")
+    axes.set(xlabel="strength of the regularisation, 1/C", ylabel="accuracy in per cent")
     axes.xaxis.set_major_formatter("{x:,g}")
     for (name, (accuracies, errors)), color in zip(curves.items(), COLORS):
         axes.plot(strengths, accuracies, "o-", color=color, label=name)

@@ -29,18 +29,10 @@ class Progress(NamedTuple):
 class ProgressDisplay:
     """Shows progress: on a terminal one line that is updated in place, elsewhere several lines.
 
-    To be used in a `with` statement; at its end the updated line is erased.
-
-    Parameters
-    ----------
-    iterations : int
-        Number of the last one, which always gets a line, as does the first one reported.
-    lines : bool
-        False if sgd.py prints the lines itself; they then appear above the updated line.
-    every : int, optional
-        Iterations from line to line; by default 500, and no lines on a terminal.
-    file : stream, optional
-        Standard output by default.
+    To be used in a `with` statement; at its end the updated line is erased. There are `every`
+    iterations from line to line: by default 500, and no lines on a terminal. The last iteration
+    always gets a line, as does the first one reported. With `lines=False`, sgd.py prints the lines
+    itself; they then appear above the updated line. `file` is standard output by default.
     """
 
     def __init__(self, iterations, lines=True, every=None, file=None):
@@ -68,21 +60,13 @@ class ProgressDisplay:
         line = f"iter {progress.iteration}: {plain(progress.smoothed_loss)}"
         if progress.resumed:
             self.log(f"Resuming after iteration {progress.iteration:,}")
-        if self._has_line(progress.iteration):
+        is_first, self._is_first = self._is_first, False
+        is_due = self._every is not None and progress.iteration % self._every == 0
+        if is_first or is_due or progress.iteration == self._iterations:
             if self._lines:
                 self.log(line)
-        elif (
-            self._refreshing
-            and not progress.resumed
-            and time.monotonic() - self._shown >= REFRESH_EVERY
-        ):
-            self._refresh(line + self._speed(progress.iteration))
-            self._shown = time.monotonic()
-
-    def _has_line(self, iteration):
-        is_first, self._is_first = self._is_first, False
-        is_due = self._every is not None and iteration % self._every == 0
-        return is_first or is_due or iteration == self._iterations
+        elif self._refreshing and not progress.resumed:
+            self._refresh(line, progress.iteration)
 
     def _speed(self, iteration):
         """Return the speed and the time left; nothing while they would mislead."""
@@ -94,10 +78,13 @@ class ProgressDisplay:
         left = duration((self._iterations - iteration) * seconds / done)
         return f"   {done / seconds:,.0f} iterations/s   {left} left"
 
-    def _refresh(self, line):
+    def _refresh(self, line, iteration):
+        if time.monotonic() - self._shown < REFRESH_EVERY:
+            return
+        line += self._speed(iteration)
         line = line[: shutil.get_terminal_size().columns - 1]  # a longer one would wrap
         print(f"\r{line.ljust(self._width)}", end="", file=self._file, flush=True)
-        self._width = len(line)
+        self._width, self._shown = len(line), time.monotonic()
 
     def log(self, line):
         """Print a line in the place of the updated one."""

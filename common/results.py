@@ -17,26 +17,11 @@ from functools import partial
 
 import numpy as np
 
-from common import checkpoints
+from common import checkpoints, vectors, word_choice
 from common.assignment import ANNEAL_EVERY, PRINT_EVERY, UNKNOWN
 from common.files import check_apart, check_writable, replacing, try_lock
 from common.progress import Progress
 from common.stopping import UserError
-from common.vectors import (
-    PROJECTOR_FILES,
-    is_export,
-    is_projector,
-    read_params,
-    write_projector,
-    write_text,
-)
-from common.word_choice import (
-    ASSIGNMENT_WORDS,
-    frequent_words,
-    group_by_clustering,
-    known_words,
-    words_in_file,
-)
 
 WORDS_PICTURE, LOSS_PICTURE, README = "word_vectors.png", "loss_curve.png", "README.txt"
 README_BEGINS = b"Word vectors trained by run.py"
@@ -83,21 +68,21 @@ def check_outputs(options):
 
     Makes the projector's folder.
     """
-    folder, projector = options.output, options.export_projector
-    words, counts, losses = own = [folder / name for name in checkpoints.LISTS]
+    folder, projector, corpus = options.output, options.export_projector, options.training.corpus
+    words, counts, losses = lists = [folder / name for name in checkpoints.LISTS]
+    own = [*lists, *(folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK))]
     owned = [  # a file that may be written, and whether one that is there comes from a run
-        (options.export, is_export),
-        (options.animate, begins_with(b"GIF8")),
-        (options.training.corpus and folder / README, begins_with(README_BEGINS)),
+        (options.export, vectors.is_export),
+        (options.animate, partial(begins_with, b"GIF8")),
+        (corpus and folder / README, partial(begins_with, README_BEGINS)),
     ]
-    if projector is not None:
-        owned += [(projector / name, lambda _: is_projector(projector)) for name in PROJECTOR_FILES]
-    owned = [(path, is_ours) for path, is_ours in owned if path is not None]
-    own += [folder / name for name in (WORDS_PICTURE, LOSS_PICTURE, LOCK)]
-    inputs = [path for path in (options.training.corpus, options.words) if path is not None]
     try:
-        if projector is not None:
+        if projector:
             projector.mkdir(parents=True, exist_ok=True)
+            files = [projector / name for name in vectors.PROJECTOR_FILES]
+            owned += [(path, lambda _: vectors.is_projector(projector)) for path in files]
+        owned = [(path, is_ours) for path, is_ours in owned if path]
+        inputs = [path for path in (corpus, options.words) if path]
         check_apart([*own, *(path for path, _ in owned)], inputs)
         for path in own:
             check_writable(path)
@@ -127,21 +112,17 @@ def check_json(path):
     """Raise UserError unless JSON can be written to a file without replacing anything else."""
     try:
         check_writable(path)
-        check_replaceable(path, begins_with(b"{"))
+        check_replaceable(path, partial(begins_with, b"{"))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     except ForeignFile as error:
         raise UserError(f"{error}; give another name") from None
 
 
-def begins_with(start):
-    """Return a function that tells whether a file is empty or begins with these bytes."""
-
-    def begins(path):
-        with open(path, "rb") as file:
-            return file.read(len(start)) in (start, b"")
-
-    return begins
+def begins_with(start, path):
+    """Tell whether a file is empty or begins with these bytes."""
+    with open(path, "rb") as file:
+        return file.read(len(start)) in (start, b"")
 
 
 class Gallery:
@@ -154,9 +135,8 @@ class Gallery:
         self.words = words_to_draw(dataset, options)
         self._dataset, self._options = dataset, options
         self._title = options.training.title(dataset.name)
-        self._recorder, self._has_trained = None, False
-        if options.animate:
-            self._recorder = self._new_recorder()
+        self._recorder = self._new_recorder() if options.animate else None
+        self._has_trained = False
 
     def __call__(self, progress):
         self._has_trained = self._has_trained or not progress.resumed
@@ -167,8 +147,8 @@ class Gallery:
         """Write everything that was asked for, print where it is, and return the paths."""
         options, folder = self._options, self._options.output
         jobs = [
-            (options.export, partial(self._export, write_text, wordVectors)),
-            (options.export_projector, partial(self._export, write_projector, wordVectors)),
+            (options.export, partial(self._export, vectors.write_text, wordVectors)),
+            (options.export_projector, partial(self._export, vectors.write_projector, wordVectors)),
             (options.training.corpus and folder / README, self._write_readme),
             (self.words and folder / WORDS_PICTURE, partial(self._draw_words, wordVectors)),
             (options.loss_curve and folder / LOSS_PICTURE, self._draw_losses),
@@ -205,10 +185,10 @@ class Gallery:
         if self._options.words is not None:
             return {"": self.words}
         if self._options.training.corpus is not None:
-            return group_by_clustering(self.words, wordVectors[self._rows(self.words)])
+            return word_choice.group_by_clustering(self.words, wordVectors[self._rows(self.words)])
         groups = {
             name: [word for word in words if word in self.words]
-            for name, words in ASSIGNMENT_WORDS.items()
+            for name, words in word_choice.ASSIGNMENT_WORDS.items()
         }
         return {name: words for name, words in groups.items() if words}
 
@@ -220,8 +200,8 @@ class Gallery:
         metadata, parameters = {}, self._parameters()
         if parameters.exists():  # collect_submission.sh checks that they belong together
             metadata["Parameters"] = hashlib.sha256(parameters.read_bytes()).hexdigest()
-        vectors = wordVectors[self._rows(words)].astype(np.float64)
-        left_out = save_word_plot(path, groups, vectors, self._title, metadata)
+        drawn = wordVectors[self._rows(words)].astype(np.float64)
+        left_out = save_word_plot(path, groups, drawn, self._title, metadata)
         if left_out:
             some = " ".join(left_out)[:60]
             print(f"No room in the picture for {len(left_out)} words: {some} ...")
@@ -293,7 +273,7 @@ class Gallery:
             return False
         groups = self._groups(wordVectors)
         order = [self.words.index(word) for words in groups.values() for word in words]
-        recorder.vectors = [vectors[order] for vectors in recorder.vectors]
+        recorder.vectors = [frame[order] for frame in recorder.vectors]
         save_animation(path, groups, recorder, self._title)
 
     def _new_recorder(self):
@@ -307,8 +287,8 @@ class Gallery:
         losses = {int(n): (loss, smoothed) for n, loss, smoothed in self._losses()}
         numbers = [n for n in checkpoints.saved_iterations(folder) if n in losses]
         for n in numbers:
-            vectors = read_params(checkpoints.params_file(folder, n))
-            recorder(Progress(n, *losses[n], params=vectors))
+            params = vectors.read_params(checkpoints.params_file(folder, n))
+            recorder(Progress(n, *losses[n], params=params))
         if numbers:
             print(
                 f"Trained before: the animation has a frame for each of {len(numbers)} checkpoints"
@@ -320,8 +300,9 @@ def words_to_draw(dataset, options):
     """Return the words for the pictures that occur in the text; prints the others."""
     known = dataset.tokens()
     if options.words is not None:
-        return words_in_file(options.words, known, "the text")
+        return word_choice.words_in_file(options.words, known, "the text")
     if options.training.corpus is not None:
-        return frequent_words(dataset)
-    words = [word for group in ASSIGNMENT_WORDS.values() for word in group]
-    return known_words(words, known, "the text")
+        order = np.argsort(-dataset.frequencies[:-1], kind="stable")  # the last is UNK
+        return word_choice.frequent_words(dataset.words[i] for i in order)
+    words = [word for group in word_choice.ASSIGNMENT_WORDS.values() for word in group]
+    return word_choice.known_words(words, known, "the text")

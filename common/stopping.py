@@ -32,22 +32,13 @@ class UserError(Exception):
 
 
 class Stopped(BaseException):
-    """The process was asked to end by a signal; `status` is its exit status."""
-
-    def __init__(self, number):
-        super().__init__(number)
-        self.status = 128 + number
+    """The process was asked to end by the signal of this number."""
 
 
-class EndProcess:
-    """A signal handler that prints a line and ends the process at once."""
-
-    def __init__(self, name):
-        self._name = name
-
-    def __call__(self, number, frame):
-        say(f"{self._name}: stopped")
-        os._exit(128 + number)
+def end_process(name, number, frame):
+    """Print a line and end the process at once, as a signal handler once the name is bound."""
+    say(f"{name}: stopped")
+    os._exit(128 + number)
 
 
 def raise_stopped(number, frame):
@@ -62,9 +53,8 @@ def stop_again(unraisable):
     Python swallows exceptions in `__del__` and in callbacks, such as those of the import system.
     """
     if isinstance(unraisable.exc_value, Stopped):
-        number = unraisable.exc_value.status - 128
         handle_signals(raise_stopped)
-        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        threading.Timer(0.05, os.kill, (os.getpid(), *unraisable.exc_value.args)).start()
     else:
         sys.__unraisablehook__(unraisable)
 
@@ -85,7 +75,7 @@ def exit_when_signalled(name):
     IPython it was not, so IPython lives on.
     """
     if any(os.path.basename(os.path.normpath(argument)) == name for argument in sys.orig_argv):
-        handle_signals(EndProcess(name))
+        handle_signals(functools.partial(end_process, name))
         sys.excepthook = functools.partial(say_what_is_missing, name)
 
 
@@ -113,10 +103,9 @@ def say(line):
 
 def drop_failing_output():
     """Discard the rest of standard output if it cannot be written."""
-    if sys.stdout is None:
-        return
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -137,19 +126,17 @@ def run_command(name, action, advice=lambda: ""):
         action()
     except Stopped as stopped:
         say(f"{name}: stopped{advice()}")
-        sys.exit(stopped.status)
+        sys.exit(128 + stopped.args[0])
     except BrokenPipeError:  # nobody reads our output any more, as in `| head -1`
         drop_failing_output()
         sys.exit(128 + 13)  # as if killed by SIGPIPE
-    except UserError as error:
-        sys.exit(f"{name}: {error}")
     except MemoryError as error:
         sys.exit(f"{name}: out of memory{str(error) and ': '}{error}")
-    except OSError as error:  # perhaps the output goes to a full disk
-        drop_failing_output()
+    except (UserError, OSError) as error:
+        drop_failing_output()  # perhaps it goes to a full disk
         sys.exit(f"{name}: {error}")
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():
-            ending = isinstance(handler, EndProcess)
+            ending = getattr(handler, "func", None) is end_process
             signal.signal(number, signal.SIG_IGN if ending else handler)

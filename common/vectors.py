@@ -32,26 +32,16 @@ def read_text(path, wanted=None):
 
     Each line is a word and D numbers with single spaces between them. The text format of word2vec
     has a first line with the number of words and D; GloVe's format does not. If a word occurs
-    twice, its first line counts. All lines are checked, even those of unwanted words.
+    twice, its first line counts. With `wanted`, only those words are kept, but all lines are
+    checked. A file whose name ends with .gz is unpacked on the way.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file, in UTF-8; if its name ends with .gz, it is unpacked on the way.
-    wanted : container of str, optional
-        Keep these words only.
-
-    Raises
-    ------
-    VectorsError
-        The file cannot be read or has another format; a line is not UTF-8, has no word, has more
-        or fewer numbers than the others, or something other than finite numbers; the header gives
-        a wrong number of words.
+    Raises `VectorsError` if the file cannot be read or has another format; if a line is not UTF-8,
+    has no word, has more or fewer numbers than the others, or something other than finite numbers;
+    and if the header gives a wrong number of words.
     """
     check_format(path)
     index, vectors = {}, []
-    promised = width = None
-    count = 0
+    promised, width, count = None, None, 0
     for number, line in read_lines(path, VectorsError):
         line = line.rstrip(" \t")
         header = HEADER.fullmatch(line) if number == 1 else None
@@ -67,7 +57,7 @@ def read_text(path, wanted=None):
             if word not in index and (wanted is None or word in wanted):
                 index[word] = len(index)
                 vectors.append(vector)
-    if count != (count if promised is None else promised):
+    if promised not in (None, count):
         raise VectorsError(
             f"{path}, line 1: the header says {promised} words, but the file has {count}"
         )
@@ -213,11 +203,9 @@ def write_projector(folder, words, vectors):
 
     `vectors.tsv` has a vector per line, `metadata.tsv` its word: a single column without a header.
     """
-    vectors_file, words_file = (Path(folder) / name for name in PROJECTOR_FILES)
-    with replacing(vectors_file, "w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines_of(words, vectors, "\t"))
-    with replacing(words_file, "w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{word}\n" for word in words)
+    for name, lines in zip(PROJECTOR_FILES, (lines_of(words, vectors, "\t"), words)):
+        with replacing(Path(folder) / name, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in lines)
 
 
 def lines_of(words, vectors, separator):

@@ -2,6 +2,7 @@
 
 import unicodedata
 import warnings
+from itertools import islice
 
 import numpy as np
 
@@ -19,8 +20,8 @@ MORE_FUNCTION_WORDS = {"did", "does", "doing", "just"}  # scikit-learn's list la
 WORDS_A_GROUP, MOST_GROUPS = 7, 7  # about 7 words; more than 7 colours look alike
 
 
-def frequent_words(dataset, n=40):
-    """Return the n most frequent informative words of a `Corpus`, or fewer if it has fewer.
+def frequent_words(words, n=40):
+    """Return the first n informative words, or fewer, of words in order of their frequency.
 
     It leaves out scikit-learn's English function words, tokens that contain anything but letters
     and their marks, such as n't and -lrb-, and very short words.
@@ -30,15 +31,7 @@ def frequent_words(dataset, n=40):
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # slow to import
 
     dull = ENGLISH_STOP_WORDS | MORE_FUNCTION_WORDS
-    found = []
-    for i in np.argsort(-dataset.frequencies[:-1], kind="stable"):  # the last is UNK
-        word = dataset.words[i]
-        shortest = 3 if word.isascii() else 2  # two letters are a word in Chinese
-        if is_word(word) and len(word) >= shortest and word not in dull:
-            found.append(word)
-        if len(found) == n:
-            break
-    return found
+    return list(islice((word for word in words if is_word(word) and word not in dull), n))
 
 
 def words_in_file(path, known, source):
@@ -62,8 +55,10 @@ def known_words(words, known, source):
 
 
 def is_word(token):
-    """Tell whether a token consists of letters and marks; in Hindi or Thai, marks are vowels."""
-    return all(unicodedata.category(sign)[0] in "LM" for sign in token) and token[0].isalpha()
+    """Tell whether a token consists of letters and marks, and is not very short."""
+    shortest = 3 if token.isascii() else 2  # two letters are a word in Chinese
+    categories = [unicodedata.category(sign)[0] for sign in token]  # in Hindi, marks are vowels
+    return len(token) >= shortest and token[0].isalpha() and set(categories) <= {"L", "M"}
 
 
 def group_by_clustering(words, vectors):

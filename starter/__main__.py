@@ -22,34 +22,20 @@ from common.files import replacing  # noqa: E402
 from common.stopping import UserError, run_command  # noqa: E402
 
 TO_BE_WRITTEN = {
-    "word2vec.py": (
-        "sigmoid",
-        "naiveSoftmaxLossAndGradient",
-        "negSamplingLossAndGradient",
-        "skipgram",
-    ),
-    "sgd.py": ("descend",),
+    "word2vec.py": "sigmoid naiveSoftmaxLossAndGradient negSamplingLossAndGradient "
+    "skipgram".split(),
+    "sgd.py": ["descend"],
 }
 AS_THEY_ARE = (
-    "run.py",
-    "utils/*.py",
-    "common/*.py",
-    "training/*.py",
-    "training/fast/*.py",
-    "get_datasets.sh",
-    "collect_submission.sh",
-    "env.yml",
-    "requirements.txt",
-    "LICENSE",
-)
+    "run.py utils/*.py common/*.py training/*.py training/fast/*.py get_datasets.sh "
+    "collect_submission.sh env.yml requirements.txt LICENSE"
+).split()
 LEFT_OUT = ("training/fast/vectorised.py",)  # the mathematics of a whole minibatch
 
 
 def take_out(source, names):
     """Return a file's text without the bodies of these functions; UserError if one is missing."""
-    functions = {
-        node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
-    }
+    functions = {n.name: n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)}
     missing = [name for name in names if name not in functions]
     if missing:
         raise UserError(f"there is no function {', '.join(missing)}")

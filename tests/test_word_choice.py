@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from conftest import SmallCorpus
 
+from common.results import words_to_draw
 from common.word_choice import ASSIGNMENT_WORDS, frequent_words, group_by_clustering
+from training.settings import Options, Settings
 from utils.treebank import StanfordSentiment
+
+OF_A_TEXT = Options(training=Settings(corpus="my.txt"))
 
 
 def test_the_assignments_words_are_in_its_order():
@@ -20,25 +24,24 @@ def test_the_assignments_words_are_in_its_order():
 
 # ------------------------------------------------------------------------------------- frequent
 def test_frequent_words_of_the_treebank_tell_what_it_is_about(sst):
-    words = frequent_words(StanfordSentiment(sst), 12)
+    words = words_to_draw(StanfordSentiment(sst), OF_A_TEXT)
     assert words[:6] == ["film", "movie", "like", "story", "good", "comedy"]
-    assert len(words) == 12
+    assert len(words) == 40
 
 
 def test_function_words_punctuation_and_fragments_are_left_out():
     text = "the of does n't 's -lrb- -- 1999 , ca xy don't rock film film rock film über 电影"
-    dataset = SmallCorpus([text.split()])
-    assert frequent_words(dataset) == ["film", "rock", "über", "电影"]
-    assert frequent_words(dataset, 1) == ["film"]
+    assert words_to_draw(SmallCorpus([text.split()]), OF_A_TEXT) == ["film", "rock", "über", "电影"]
+    assert frequent_words(text.split(), 1) == ["rock"]
 
 
 def test_words_written_with_vowel_signs_are_words():
     text = "कहानी फ़िल्म राजा ภาพยนตร์ ́a a1b"
-    assert frequent_words(SmallCorpus([text.split()])) == text.split()[:4]
+    assert frequent_words(text.split()) == text.split()[:4]
 
 
 def test_unk_is_no_word():
-    assert "UNK" not in frequent_words(SmallCorpus([["rock", "film"]]))
+    assert "UNK" not in words_to_draw(SmallCorpus([["rock", "film"]]), OF_A_TEXT)
 
 
 # ------------------------------------------------------------------------------------- groups
