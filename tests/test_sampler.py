@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from common.python_random import to_numpy, to_python
 from training.fast import sampler as sampler_module
-from training.fast.sampler import BulkSampler, draw_one, state_after
+from training.fast.sampler import BulkSampler, draw_one, leading_bits, state_after
 from utils.treebank import StanfordSentiment
 
 SEEDS = st.integers(0, 2**32)
@@ -338,3 +338,9 @@ def test_the_first_windows_of_the_published_run_one_by_one_and_in_bulk(sst):
     dataset = StanfordSentiment(sst)
     assert_same_windows(BulkSampler(dataset, 5, 10).draw(500), expected)
     assert random.getstate() == end
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 1000, 19_539, 2**31])
+def test_the_largest_output_that_a_draw_accepts_is_exact(n):
+    shift, bound = map(int, leading_bits(n))
+    assert (bound >> shift, (bound + 1) >> shift) == (n - 1, n)
