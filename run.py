@@ -195,8 +195,12 @@ def run(options):
             # Another sgd.py prints by itself.
             every, lines = options.print_every, training.has_our_sgd
             with ProgressDisplay(settings.iterations, lines, every) as display:
-                watchers = display, record, gallery
-                wordVectors = training.run(folder, lambda now: [tell(now) for tell in watchers])
+
+                def progress(now):
+                    for watch in (display, record, gallery):
+                        watch(now)
+
+                wordVectors = training.run(folder, progress)
             checkpoints.prune(folder, options.keep, settings.iterations)
         paths = gallery.write(wordVectors)
     if options.open and folder / results.WORDS_PICTURE in paths:

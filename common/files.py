@@ -14,8 +14,8 @@ from pathlib import Path
 
 from common.stopping import UserError
 
-TO_UTF8 = "UTF-8 is needed: iconv -f {0} -t UTF-8 FILE > NEW"
-LATIN1 = "iconv -f LATIN1 -t UTF-8 FILE > NEW"
+ICONV = "iconv -f {0} -t UTF-8 FILE > NEW"
+TO_UTF8 = "UTF-8 is needed: " + ICONV
 NOT_TEXT = {  # first bytes -> what the file is, and what to do
     b"\x1f\x8b": "packed by gzip: give it a name that ends with .gz",
     b"BZh91AY&SY": "packed by bzip2; unpack it with bunzip2",
@@ -61,9 +61,8 @@ def read_lines(path, error_type, hint="", longest=None):
             if rest:
                 yield number, rest
     except UnicodeDecodeError as error:
-        raise error_type(
-            f"{path}, line {number}: not UTF-8 ({error.reason}); if it is Latin-1: {LATIN1}"
-        ) from None
+        advice = f"if it is Latin-1: {ICONV.format('LATIN1')}"
+        raise error_type(f"{path}, line {number}: not UTF-8 ({error.reason}); {advice}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise error_type(f"{path} is not a whole .gz file: {error}") from None
     except OSError as error:

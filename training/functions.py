@@ -154,10 +154,8 @@ def draw(functions, corpus):
 def compare_with_itself(functions, corpus):
     """Say whether the gradient does not fit the loss, or the loss at the start is wrong; or ""."""
     vectors, V, K = some_vectors(corpus, 2), len(corpus.words), functions.n_negatives
-    rows, begin = (
-        {"centre": [0, 1], "outside": [V, V + 1]},
-        random.getstate(),
-    )  # two of each are enough
+    rows = {"centre": [0, 1], "outside": [V, V + 1]}  # two of each are enough: all are alike
+    begin = random.getstate()
 
     def f(some, kind):
         vectors[rows[kind]] = some

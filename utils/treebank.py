@@ -42,7 +42,7 @@ JOINERS = "\u00ad\u200c\u200d"  # invisible characters inside words
 SHORT_TEXT = 100_000  # tokens
 BYTE_ORDER_MARK = "\ufeff"
 MAX_SENTENCE = 1000  # tokens; longer sentences are cut
-LONGEST_LINE = 2**16  # characters read at once; a sentence that never ends is cut after as many
+LONGEST_LINE = 2**16  # characters read at once, and the most in a sentence
 SENTENCE_END = re.compile(
     "[.!?\u2026]+[\"')\\]\u2019\u201d\u00bb]*(?=\\s|$)|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f]*"
 )
@@ -383,6 +383,7 @@ def find_sentences(lines):
 
     A sentence ends with a full stop, question or exclamation mark before white space or the end of
     a line, with an East Asian form of these, or before an empty line; other line ends are spaces.
+    One that goes on for more than `LONGEST_LINE` characters is cut.
     """
     begun, size = [], 0
     for line in lines:
